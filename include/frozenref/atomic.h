@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The atomic operations of the library, by name and order: the only file that names instructions.
+ *
+ * Used by ref.h, registry.h and the sources in lib/; not an interface for programs. It maps the few
+ * operations that the library needs, on 32-bit words and on pointer-sized words, to one of
+ *
+ *	libatomic_ops				the default
+ *	the compiler's __atomic builtins	--without-libatomic-ops
+ *	the header that FROZENREF_ATOMIC_BACKEND names	tests/model, which explores interleavings
+ *
+ * All three work on the same plain words, so objects compiled against different ones may be mixed.
+ *
+ *	frozenref__load32(p, order)		relaxed, acquire
+ *	frozenref__store32(p, v, order)		relaxed, release
+ *	frozenref__add32(p, n, order)		relaxed, acquire, release; returns the OLD value
+ *	frozenref__and32(p, mask, order)	acq_rel; returns the OLD value
+ *	frozenref__cas32(p, old, new, order)	relaxed, acquire, release, acq_rel; strong; returns the
+ *						value found, which is `old` if and only if it stored;
+ *						a failure orders nothing
+ *	frozenref__fence(order)			acquire, release
+ *
+ * and load, store, add and cas on uintptr_t with the suffix `ptr` instead of `32`. The order is a bare
+ * word, so that every use shows it and a missing one does not compile.
+ */
+#ifndef FROZENREF_ATOMIC_H
+#define FROZENREF_ATOMIC_H
+
+#include <stdint.h>
+
+#include <frozenref/compiler.h>
+#include <frozenref/version.h>
+
+#if defined(FROZENREF_ATOMIC_BACKEND)
+# include FROZENREF_ATOMIC_BACKEND
+
+#elif FROZENREF_WITH_LIBATOMIC_OPS
+# include <atomic_ops.h>
+
+/* ------------------------------------------------------------------------------ libatomic_ops */
+
+/* AO_int_* wants unsigned int and AO_* wants AO_t: the same bits as ours, at times another name. */
+# define FROZENREF__AO32(p)       ((volatile unsigned int *)(p))
+# define FROZENREF__AO32_CONST(p) ((const volatile unsigned int *)(p))
+# define FROZENREF__AOPTR(p)      ((volatile AO_t *)(p))
+# define FROZENREF__AOPTR_CONST(p) ((const volatile AO_t *)(p))
+
+# define FROZENREF__AO_LOAD32_relaxed  AO_int_load
+# define FROZENREF__AO_LOAD32_acquire  AO_int_load_acquire
+# define FROZENREF__AO_STORE32_relaxed AO_int_store
+# define FROZENREF__AO_STORE32_release AO_int_store_release
+# define FROZENREF__AO_ADD32_relaxed   AO_int_fetch_and_add
+# define FROZENREF__AO_ADD32_acquire   AO_int_fetch_and_add_acquire
+# define FROZENREF__AO_ADD32_release   AO_int_fetch_and_add_release
+# define FROZENREF__AO_CAS32_relaxed   AO_int_fetch_compare_and_swap
+# define FROZENREF__AO_CAS32_acquire   AO_int_fetch_compare_and_swap_acquire
+# define FROZENREF__AO_CAS32_release   AO_int_fetch_compare_and_swap_release
+/* libatomic_ops has no name for acq_rel; full is the next stronger, and the same code on x86. */
+# define FROZENREF__AO_CAS32_acq_rel   AO_int_fetch_compare_and_swap_full
+
+# define FROZENREF__AO_LOADPTR_relaxed  AO_load
+# define FROZENREF__AO_LOADPTR_acquire  AO_load_acquire
+# define FROZENREF__AO_STOREPTR_relaxed AO_store
+# define FROZENREF__AO_STOREPTR_release AO_store_release
+# define FROZENREF__AO_ADDPTR_relaxed   AO_fetch_and_add
+# define FROZENREF__AO_CASPTR_acq_rel   AO_fetch_compare_and_swap_full
+
+/* A read (write) barrier of libatomic_ops is the compiler's acquire (release) fence under gcc. */
+# define FROZENREF__AO_FENCE_acquire AO_nop_read
+# define FROZENREF__AO_FENCE_release AO_nop_write
+
+# define frozenref__load32(p, order)     (FROZENREF__AO_LOAD32_##order(FROZENREF__AO32_CONST(p)))
+# define frozenref__store32(p, v, order) (FROZENREF__AO_STORE32_##order(FROZENREF__AO32(p), (v)))
+# define frozenref__add32(p, n, order)   (FROZENREF__AO_ADD32_##order(FROZENREF__AO32(p), (n)))
+# define frozenref__and32(p, mask, order) (frozenref__and32_##order((p), (mask)))
+# define frozenref__cas32(p, old, new, order)                                                      \
+	(FROZENREF__AO_CAS32_##order(FROZENREF__AO32(p), (old), (new)))
+
+# define frozenref__loadptr(p, order)     (FROZENREF__AO_LOADPTR_##order(FROZENREF__AOPTR_CONST(p)))
+# define frozenref__storeptr(p, v, order) (FROZENREF__AO_STOREPTR_##order(FROZENREF__AOPTR(p), (v)))
+# define frozenref__addptr(p, n, order)   (FROZENREF__AO_ADDPTR_##order(FROZENREF__AOPTR(p), (n)))
+# define frozenref__casptr(p, old, new, order)                                                     \
+	(FROZENREF__AO_CASPTR_##order(FROZENREF__AOPTR(p), (old), (new)))
+
+# define frozenref__fence(order) (FROZENREF__AO_FENCE_##order())
+
+/* AO_int_and does not return the old value; this is never on a hot path, so a loop will do. */
+FROZENREF__HELPER uint32_t frozenref__and32_acq_rel(uint32_t *p, uint32_t mask)
+{
+	uint32_t seen = frozenref__load32(p, relaxed);
+
+	for (;;) {
+		uint32_t found = frozenref__cas32(p, seen, seen & mask, acq_rel);
+
+		if (found == seen)
+			return seen;
+		seen = found;
+	}
+}
+
+#else
+
+/* ------------------------------------------------------------------------- compiler's builtins */
+
+# define FROZENREF__ORDER_relaxed __ATOMIC_RELAXED
+# define FROZENREF__ORDER_acquire __ATOMIC_ACQUIRE
+# define FROZENREF__ORDER_release __ATOMIC_RELEASE
+# define FROZENREF__ORDER_acq_rel __ATOMIC_ACQ_REL
+
+# define frozenref__load32(p, order)      (__atomic_load_n((p), FROZENREF__ORDER_##order))
+# define frozenref__store32(p, v, order)  (__atomic_store_n((p), (v), FROZENREF__ORDER_##order))
+# define frozenref__add32(p, n, order)    (__atomic_fetch_add((p), (n), FROZENREF__ORDER_##order))
+# define frozenref__and32(p, mask, order) (__atomic_fetch_and((p), (mask), FROZENREF__ORDER_##order))
+# define frozenref__cas32(p, old, new, order) (frozenref__cas32_##order((p), (old), (new)))
+
+# define frozenref__loadptr(p, order)     (__atomic_load_n((p), FROZENREF__ORDER_##order))
+# define frozenref__storeptr(p, v, order) (__atomic_store_n((p), (v), FROZENREF__ORDER_##order))
+# define frozenref__addptr(p, n, order)   (__atomic_fetch_add((p), (n), FROZENREF__ORDER_##order))
+# define frozenref__casptr(p, old, new, order) (frozenref__casptr_##order((p), (old), (new)))
+
+# define frozenref__fence(order) (__atomic_thread_fence(FROZENREF__ORDER_##order))
+
+/* One function for each order: the builtin wants a variable for the value found, and a constant. */
+# define FROZENREF__DEFINE_CAS(suffix, type, order)                                                \
+	FROZENREF__HELPER type frozenref__cas##suffix##_##order(type *p, type old, type desired)   \
+	{                                                                                          \
+		__atomic_compare_exchange_n(p, &old, desired, 0, FROZENREF__ORDER_##order,         \
+					    __ATOMIC_RELAXED);                                     \
+		return old;                                                                        \
+	}
+
+FROZENREF__DEFINE_CAS(32, uint32_t, relaxed)
+FROZENREF__DEFINE_CAS(32, uint32_t, acquire)
+FROZENREF__DEFINE_CAS(32, uint32_t, release)
+FROZENREF__DEFINE_CAS(32, uint32_t, acq_rel)
+FROZENREF__DEFINE_CAS(ptr, uintptr_t, acq_rel)
+
+# undef FROZENREF__DEFINE_CAS
+#endif
+
+#endif /* FROZENREF_ATOMIC_H */

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Where the memory of registries and caches comes from: four functions and their context.
+ *
+ * Implemented by lib/backend_mmap.c, which is the default, and by allocators that want to host that
+ * memory in address ranges of their own. Called by lib/table.c from any thread, without a lock held.
+ *
+ * What the library builds on: an address range, once reserved, stays the library's until release();
+ * committed memory reads as zero at first; purged memory stays readable and writable, and reads as
+ * zero or as what it held.
+ */
+#ifndef FROZENREF_BACKEND_H
+#define FROZENREF_BACKEND_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <frozenref/compiler.h>
+
+FROZENREF__BEGIN_DECLS
+
+/* Each function returns 0 or a negative errno, and on failure has changed nothing. Sizes in bytes. */
+struct frozenref_backend {
+	uint32_t size; /* sizeof(struct frozenref_backend) */
+	void *context; /* handed to each function */
+
+	/* Takes a range of addresses that begins at a multiple of `align`, a power of two. */
+	int (*reserve)(void *context, size_t size, size_t align, void **address);
+	/* Makes reserved memory readable and writable, and zero. */
+	int (*commit)(void *context, void *address, size_t size);
+	/* Gives committed memory back to the system; the range stays committed. */
+	int (*purge)(void *context, void *address, size_t size);
+	/* Gives a whole range back, as it was reserved. */
+	int (*release)(void *context, void *address, size_t size);
+};
+
+/* Anonymous private memory from mmap(2): what a NULL backend in a configuration means. */
+FROZENREF__API const struct frozenref_backend *frozenref_mmap_backend(void);
+
+FROZENREF__END_DECLS
+
+#endif /* FROZENREF_BACKEND_H */

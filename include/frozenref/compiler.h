@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the compiler is told: linkage of the inline functions, branch hints, attributes.
+ *
+ * Included by every other public header; relies on nothing. gcc and clang are supported, in C99 and
+ * later and in C++11 and later.
+ *
+ * The hot paths are inline in the headers, and the same names are real symbols of the library, so
+ * each header is read in one of three ways:
+ *
+ *	by a program				static inline functions with their bodies
+ *	with FROZENREF_NO_INLINE defined	declarations only, for foreign-function interfaces
+ *	by lib/symbols.c			bodies with external linkage: these become the symbols
+ */
+#ifndef FROZENREF_COMPILER_H
+#define FROZENREF_COMPILER_H
+
+#ifdef __cplusplus
+# define FROZENREF__BEGIN_DECLS extern "C" {
+# define FROZENREF__END_DECLS   }
+#else
+# define FROZENREF__BEGIN_DECLS
+# define FROZENREF__END_DECLS
+#endif
+
+#if defined(_WIN32)
+# define FROZENREF__API
+#else
+# define FROZENREF__API __attribute__((visibility("default")))
+#endif
+
+#if defined(FROZENREF_NO_INLINE) || defined(FROZENREF__EMIT_SYMBOLS)
+# define FROZENREF__INLINE FROZENREF__API
+#else
+# define FROZENREF__INLINE static inline
+#endif
+
+/* Helpers that never become symbols, and so must not exist where only declarations are wanted. */
+#define FROZENREF__HELPER static inline __attribute__((always_inline))
+
+#define FROZENREF__LIKELY(condition)   __builtin_expect(!!(condition), 1)
+#define FROZENREF__UNLIKELY(condition) __builtin_expect(!!(condition), 0)
+
+/* Out-of-line halves of the hot paths: kept away from them, and never thought likely. */
+#define FROZENREF__COLD       __attribute__((cold, noinline))
+#define FROZENREF__MUST_CHECK __attribute__((warn_unused_result))
+
+#endif /* FROZENREF_COMPILER_H */

@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The registry: page-frame number (or any integer key) to object, with the counter in the registry.
+ *
+ * Used by programs that look objects up by number while other threads free them, without a grace
+ * period; lib/registry.c has the rest of it. Relies on ref.h, and on lib/table.c for slots that never
+ * move and are never unmapped while the registry lives: that is why a lookup may add to a counter of
+ * which it knows nothing.
+ *
+ * A pfn is empty; frozen (taken, and not yet published, or being migrated or evicted by an owner);
+ * live; or erased (lookups miss it, a holder has not left yet). An object covers one pfn, its head,
+ * or a range of them: a head and tails, which lead to the head and are never referenced themselves.
+ *
+ * The registry owns one reference of each live object. Lookups take no lock and never allocate. A
+ * lookup that returns NULL may have dropped the last reference of another object, and then runs its
+ * release(). Any function here may be called from any thread and from within release(); none of them
+ * but the slot accessors, frozenref_registry_state() and frozenref_slot_get() from signal handlers.
+ */
+#ifndef FROZENREF_REGISTRY_H
+#define FROZENREF_REGISTRY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifndef FROZENREF_NO_INLINE
+# include <frozenref/atomic.h>
+#endif
+#include <frozenref/backend.h>
+#include <frozenref/compiler.h>
+#include <frozenref/ref.h>
+
+FROZENREF__BEGIN_DECLS
+
+/* ---------------------------------------------------------------------------------- interface */
+
+struct frozenref_registry;
+struct frozenref_slot;
+
+#define FROZENREF_REGISTRY_NPAGES_MAX (UINT64_C(1) << 20) /* most pages that one object may cover */
+
+/* Slots of 64 bytes instead of 32: no two counters share a cache line. */
+#define FROZENREF_REGISTRY_PADDED 1u
+
+/* Zero members mean the default. */
+struct frozenref_registry_config {
+	uint32_t size;	     /* sizeof(struct frozenref_registry_config) */
+	unsigned pfn_bits;   /* pfns are below 1 << pfn_bits: 1 to 52; default 36 */
+	unsigned page_shift; /* an address's pfn is address >> page_shift: 1 to 51; default 12 */
+	/*
+	 * Run by the last put, with no lock held, after the object's pfns were emptied: so a new
+	 * object may live on them already. NULL: nothing to do.
+	 */
+	void (*release)(void *object, uint64_t pfn, uint64_t npages, void *arg);
+	void *arg;
+	const struct frozenref_backend *backend; /* default frozenref_mmap_backend() */
+	unsigned flags;				 /* FROZENREF_REGISTRY_* */
+};
+
+/* clang-format off */
+#define FROZENREF_REGISTRY_CONFIG_INIT                                                             \
+	{ (uint32_t)sizeof(struct frozenref_registry_config), 0, 0, NULL, NULL, NULL, 0 }
+/* clang-format on */
+
+/*
+ * A NULL config means all defaults. -EINVAL: an unknown size, flag, or a member out of its range;
+ * -ENOMEM.
+ */
+FROZENREF__API FROZENREF__MUST_CHECK int
+frozenref_registry_create(struct frozenref_registry **reg,
+			  const struct frozenref_registry_config *config);
+
+/*
+ * After every other call has returned. -EBUSY, and nothing is freed, while any pfn is not empty or a
+ * release() has not returned; -EINVAL for NULL.
+ */
+FROZENREF__API FROZENREF__MUST_CHECK int
+frozenref_registry_destroy(struct frozenref_registry *reg);
+
+/* -- publishing -- */
+
+/*
+ * Publishes an object, live with one reference, the registry's own. -EEXIST: the pfn is taken, live
+ * or frozen; -EBUSY: erased, and a holder has not left; -ERANGE: above pfn_bits; -EINVAL: NULL;
+ * -ENOMEM. On failure nothing has changed.
+ */
+FROZENREF__API FROZENREF__MUST_CHECK int frozenref_registry_insert(struct frozenref_registry *reg,
+								   uint64_t pfn, void *object);
+
+/*
+ * One object over npages pfns, 1 to FROZENREF_REGISTRY_NPAGES_MAX (else -EINVAL): all or nothing.
+ * A range that ends above pfn_bits is -ERANGE.
+ */
+FROZENREF__API FROZENREF__MUST_CHECK int
+frozenref_registry_insert_range(struct frozenref_registry *reg, uint64_t pfn, uint64_t npages,
+				void *object);
+
+/*
+ * Takes the pfns without publishing them: lookups miss, and the caller owns the slot, until
+ * frozenref_slot_unfreeze(reg, slot, 1 + the caller's own) or frozenref_slot_erase_frozen(). The
+ * object may be NULL.
+ */
+FROZENREF__API FROZENREF__MUST_CHECK int
+frozenref_registry_insert_frozen(struct frozenref_registry *reg, uint64_t pfn, uint64_t npages,
+				 void *object, struct frozenref_slot **slot);
+
+/*
+ * Takes an object out, through any of its pfns: lookups miss it from now on, the registry's own
+ * reference is dropped, holders keep theirs. -ENOENT: nothing there, or erased already; -EBUSY: an
+ * owner holds it frozen; -ERANGE, -EINVAL.
+ */
+FROZENREF__API int frozenref_registry_erase(struct frozenref_registry *reg, uint64_t pfn);
+
+/* -- looking up -- */
+
+/*
+ * A reference on the object that covers the pfn, or NULL: empty, erased, or frozen at the moment.
+ * Absence is definite only when frozenref_registry_state() says EMPTY or ERASED. Acquire.
+ */
+FROZENREF__INLINE FROZENREF__MUST_CHECK struct frozenref_slot *
+frozenref_registry_try_get(struct frozenref_registry *reg, uint64_t pfn);
+FROZENREF__INLINE FROZENREF__MUST_CHECK struct frozenref_slot *
+frozenref_registry_try_get_addr(struct frozenref_registry *reg, const void *address);
+
+enum frozenref_state {
+	FROZENREF_EMPTY = 0,
+	FROZENREF_LIVE,
+	FROZENREF_FROZEN, /* look again later */
+	FROZENREF_ERASED,
+};
+
+/* Why a lookup gave NULL. Writes nothing: wait on this, not by spinning on try_get. */
+FROZENREF__API enum frozenref_state frozenref_registry_state(struct frozenref_registry *reg,
+							     uint64_t pfn);
+
+/*
+ * The slot of the head that covers the pfn, or NULL, without a reference: for those who hold one, and
+ * for hands that go around and freeze. The pointer stays valid until destroy.
+ */
+FROZENREF__API struct frozenref_slot *frozenref_registry_slot(struct frozenref_registry *reg,
+							      uint64_t pfn);
+
+/* -- holding a reference, or owning the object frozen -- */
+
+FROZENREF__INLINE void *frozenref_slot_object(const struct frozenref_slot *slot);
+FROZENREF__API uint64_t frozenref_slot_pfn(const struct frozenref_registry *reg,
+					   const struct frozenref_slot *slot);
+FROZENREF__INLINE uint64_t frozenref_slot_npages(const struct frozenref_registry *reg,
+						 const struct frozenref_slot *slot);
+FROZENREF__INLINE uint32_t frozenref_slot_count(const struct frozenref_slot *slot);
+FROZENREF__INLINE bool frozenref_slot_is_erased(const struct frozenref_slot *slot);
+
+/* The user's 32 bits (dirty, referenced, ...), zero after insert. Shared: use atomics on them. */
+FROZENREF__INLINE uint32_t *frozenref_slot_user(struct frozenref_slot *slot);
+
+/* One more reference, for a holder. */
+FROZENREF__INLINE void frozenref_slot_get(struct frozenref_registry *reg,
+					  struct frozenref_slot *slot);
+
+/*
+ * Drops one. The last put copies object, pfn and npages, empties the slot and its tails, and then
+ * calls release(): the pfns can be inserted again at once, also from inside release(). True: this
+ * call ran it. _left tells how many references this very put left, as frozenref_put_and_lock_left().
+ */
+FROZENREF__INLINE bool frozenref_slot_put(struct frozenref_registry *reg,
+					  struct frozenref_slot *slot);
+FROZENREF__INLINE bool frozenref_slot_put_left(struct frozenref_registry *reg,
+					       struct frozenref_slot *slot, uint32_t *left);
+
+/*
+ * Freezes a live object that has exactly `expected` references, the registry's own included: 1 if
+ * nobody else may hold it, 2 if only the caller does. False if it has any other number, was erased,
+ * or another freeze is going on. A passing lookup can make it fail for a moment.
+ */
+FROZENREF__API FROZENREF__MUST_CHECK bool frozenref_slot_freeze(struct frozenref_registry *reg,
+								struct frozenref_slot *slot,
+								uint32_t expected);
+
+/* -- owning it frozen -- */
+
+/* Publishes with `refs` references, the registry's own included. From inside release() misuse. */
+FROZENREF__API void frozenref_slot_unfreeze(struct frozenref_registry *reg,
+					    struct frozenref_slot *slot, uint32_t refs);
+
+/* Empties slot and tails and returns the object, which is the caller's now; no release(). */
+FROZENREF__API void *frozenref_slot_erase_frozen(struct frozenref_registry *reg,
+						 struct frozenref_slot *slot);
+
+/* -- statistics -- */
+
+struct frozenref_registry_stats {
+	uint32_t size;		 /* sizeof(struct frozenref_registry_stats), set by the caller */
+	uint32_t leaves;	 /* tables of slots */
+	uint64_t objects;	 /* not empty: live, frozen and erased ones */
+	uint64_t frozen;	 /* of these, frozen */
+	uint64_t erased;	 /* of these, erased and still held */
+	uint64_t saturated;	 /* of these, saturated: they never end */
+	uint64_t slots;		 /* pfns that are not empty */
+	uint64_t bytes_reserved; /* addresses taken */
+	uint64_t bytes_resident; /* memory in use */
+	uint64_t revivals;	 /* puts of a last reference that a lookup overtook */
+};
+
+/* clang-format off */
+#define FROZENREF_REGISTRY_STATS_INIT                                                              \
+	{ (uint32_t)sizeof(struct frozenref_registry_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+/* clang-format on */
+
+/* In C++ g++ takes a function of a struct's name for hiding its constructor, and warns. */
+#if defined(__cplusplus) && defined(__GNUC__)
+# pragma GCC diagnostic push
+# pragma GCC diagnostic ignored "-Wshadow"
+#endif
+
+/* Walks all slots in use; a snapshot, exact only at a quiet point. */
+FROZENREF__API void frozenref_registry_stats(struct frozenref_registry *reg,
+					     struct frozenref_registry_stats *stats);
+
+#if defined(__cplusplus) && defined(__GNUC__)
+# pragma GCC diagnostic pop
+#endif
+
+/* ------------------------------------------------------------------------------------- layout */
+
+/* Private from here on, and fixed all the same: the inline functions carry it into programs. */
+
+/* 32 bytes, two to a cache line; an empty slot is all zero but for generation and sequence. */
+struct frozenref_slot {
+	frozenref_t ref;
+	uint32_t sequence;   /* changes whenever the object is published or replaced */
+	uint64_t generation; /* changes whenever the pfn gets another object */
+	union {
+		uintptr_t address;
+		uint64_t room; /* the same layout where pointers have 32 bits */
+	} object;
+	uint32_t flags; /* FROZENREF__SLOT_*, and above them npages, or a tail's distance */
+	uint32_t user;
+};
+
+#define FROZENREF__SLOT_CLAIM	    1u	  /* being inserted */
+#define FROZENREF__SLOT_USED	    2u	  /* a head */
+#define FROZENREF__SLOT_TAIL	    4u	  /* the distance to the head is in the upper bits */
+#define FROZENREF__SLOT_ERASED	    8u	  /* a head without the registry's reference, or about to be */
+#define FROZENREF__SLOT_BUSY	    16u	  /* a head that an owner has frozen or tries to freeze */
+#define FROZENREF__SLOT_STATE	    0xffu /* all of the above */
+#define FROZENREF__SLOT_PAGES_SHIFT 8
+
+/*
+ * The page table: nodes of 512 entries over leaves of 32,768 slots, as high as the largest pfn in it
+ * needs. An entry is the address of a node or leaf; the root also carries the height in its low bits.
+ * Entries go from zero to their value once, the root from lower to higher trees; nothing is taken
+ * back before destroy.
+ */
+#define FROZENREF__LEAF_SHIFT  15
+#define FROZENREF__NODE_SHIFT  9
+#define FROZENREF__HEIGHT_MASK ((uintptr_t)7)
+
+struct frozenref__table {
+	uintptr_t root;
+	uint32_t slot_shift; /* log2 of the bytes from one slot to the next */
+	uint32_t pfn_bits;
+	const struct frozenref_backend *backend;
+};
+
+struct frozenref_registry {
+	struct frozenref__table table;
+	uint32_t page_shift;
+	uint32_t flags;
+};
+
+/* What the inline functions need; not for programs. */
+FROZENREF__API FROZENREF__COLD struct frozenref_slot *
+frozenref__registry_try_get_slow(struct frozenref_registry *reg, uint64_t pfn);
+FROZENREF__API FROZENREF__COLD void frozenref__registry_drop(struct frozenref_registry *reg,
+							     struct frozenref_slot *slot);
+FROZENREF__API FROZENREF__COLD bool frozenref__slot_put_slow(struct frozenref_registry *reg,
+							     struct frozenref_slot *slot,
+							     uint32_t word);
+
+/* -------------------------------------------------------------------------------- definitions */
+
+#ifndef FROZENREF_NO_INLINE
+
+/* The slot of a pfn, or NULL where there is no leaf. Writes nothing and takes no memory. */
+FROZENREF__HELPER struct frozenref_slot *frozenref__table_slot(const struct frozenref__table *table,
+							       uint64_t pfn)
+{
+	/* Acquire, here and below: pairs with the release that linked the node or leaf. */
+	uintptr_t entry = frozenref__loadptr(&table->root, acquire);
+	unsigned shift = FROZENREF__LEAF_SHIFT +
+			 FROZENREF__NODE_SHIFT * (unsigned)(entry & FROZENREF__HEIGHT_MASK);
+
+	if (FROZENREF__UNLIKELY(pfn >> shift))
+		return NULL;
+	entry &= ~FROZENREF__HEIGHT_MASK;
+	while (shift != FROZENREF__LEAF_SHIFT) {
+		shift -= FROZENREF__NODE_SHIFT;
+		entry = frozenref__loadptr((uintptr_t *)entry + ((pfn >> shift) &
+								 ((1u << FROZENREF__NODE_SHIFT) - 1)),
+					   acquire);
+		if (FROZENREF__UNLIKELY(!entry))
+			return NULL;
+	}
+	if (FROZENREF__UNLIKELY(!entry))
+		return NULL;
+	entry += (uintptr_t)(pfn & ((1u << FROZENREF__LEAF_SHIFT) - 1)) << table->slot_shift;
+	return (struct frozenref_slot *)entry;
+}
+
+/* Live and findable: neither empty, nor a tail, nor erased, nor in the hands of a freezer. */
+FROZENREF__HELPER bool frozenref__slot_is_plain(uint32_t flags)
+{
+	return (flags & FROZENREF__SLOT_STATE) == FROZENREF__SLOT_USED;
+}
+
+FROZENREF__INLINE struct frozenref_slot *frozenref_registry_try_get(struct frozenref_registry *reg,
+								    uint64_t pfn)
+{
+	struct frozenref_slot *slot = frozenref__table_slot(&reg->table, pfn);
+
+	if (FROZENREF__UNLIKELY(!slot))
+		return NULL;
+	/*
+	 * Before the add, so that an erased object's count can drain under hot lookups. Relaxed: a
+	 * hint; what counts is read again below.
+	 */
+	if (FROZENREF__UNLIKELY(!frozenref__slot_is_plain(frozenref__load32(&slot->flags, relaxed))))
+		return frozenref__registry_try_get_slow(reg, pfn);
+	if (FROZENREF__UNLIKELY(!frozenref_try_get(&slot->ref)))
+		return NULL;
+	/* A live word is a head's, and a head covers its own pfn: only an erase can still matter. */
+	if (FROZENREF__LIKELY((frozenref__load32(&slot->flags, relaxed) &
+			       (FROZENREF__SLOT_USED | FROZENREF__SLOT_ERASED)) ==
+			      FROZENREF__SLOT_USED))
+		return slot;
+	frozenref__registry_drop(reg, slot);
+	return NULL;
+}
+
+FROZENREF__INLINE struct frozenref_slot *
+frozenref_registry_try_get_addr(struct frozenref_registry *reg, const void *address)
+{
+	return frozenref_registry_try_get(reg, (uint64_t)(uintptr_t)address >> reg->page_shift);
+}
+
+FROZENREF__INLINE void *frozenref_slot_object(const struct frozenref_slot *slot)
+{
+	/* Relaxed: the reference has ordered it. */
+	return (void *)frozenref__loadptr(&slot->object.address, relaxed);
+}
+
+FROZENREF__INLINE uint64_t frozenref_slot_npages(const struct frozenref_registry *reg,
+						 const struct frozenref_slot *slot)
+{
+	(void)reg;
+	return frozenref__load32(&slot->flags, relaxed) >> FROZENREF__SLOT_PAGES_SHIFT;
+}
+
+FROZENREF__INLINE uint32_t frozenref_slot_count(const struct frozenref_slot *slot)
+{
+	return frozenref_count(&slot->ref);
+}
+
+FROZENREF__INLINE bool frozenref_slot_is_erased(const struct frozenref_slot *slot)
+{
+	return (frozenref__load32(&slot->flags, relaxed) & FROZENREF__SLOT_ERASED) != 0;
+}
+
+FROZENREF__INLINE uint32_t *frozenref_slot_user(struct frozenref_slot *slot)
+{
+	return &slot->user;
+}
+
+FROZENREF__INLINE void frozenref_slot_get(struct frozenref_registry *reg,
+					  struct frozenref_slot *slot)
+{
+	(void)reg;
+	frozenref_get(&slot->ref);
+}
+
+FROZENREF__INLINE bool frozenref_slot_put(struct frozenref_registry *reg,
+					  struct frozenref_slot *slot)
+{
+	/* Release: as in frozenref_put_and_lock(), whose cold half frozenref__slot_put_slow() calls. */
+	uint32_t word = frozenref__add32(&slot->ref.word, UINT32_MAX, release) - 1;
+
+	if (FROZENREF__LIKELY(frozenref__word_is_live(word)))
+		return false;
+	return frozenref__slot_put_slow(reg, slot, word);
+}
+
+FROZENREF__INLINE bool frozenref_slot_put_left(struct frozenref_registry *reg,
+					       struct frozenref_slot *slot, uint32_t *left)
+{
+	/* Release: as in frozenref_slot_put(). */
+	uint32_t word = frozenref__add32(&slot->ref.word, UINT32_MAX, release) - 1;
+
+	*left = frozenref__word_count(word);
+	if (FROZENREF__LIKELY(frozenref__word_is_live(word)))
+		return false;
+	return frozenref__slot_put_slow(reg, slot, word);
+}
+
+#endif /* FROZENREF_NO_INLINE */
+
+FROZENREF__END_DECLS
+
+#endif /* FROZENREF_REGISTRY_H */

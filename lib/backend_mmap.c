@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The default backend: anonymous private memory from mmap(2), and what lib/backend.h adds to it.
+ *
+ * Called by table.c. Relies on mmap, mprotect, madvise and mincore. Reserved memory is inaccessible,
+ * counts against no overcommit limit, and stays out of core dumps until it is committed.
+ */
+#include <config.h>
+
+#include <errno.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "backend.h"
+
+#ifndef MAP_ANONYMOUS
+# define MAP_ANONYMOUS MAP_ANON
+#endif
+#ifndef MAP_NORESERVE
+# define MAP_NORESERVE 0
+#endif
+
+static size_t page_size(void)
+{
+	return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+size_t frozenref__backend_rounded(size_t size)
+{
+	return (size + page_size() - 1) & ~(page_size() - 1);
+}
+
+/* Cuts a mapping down to the aligned part in its middle. Unmapping at an end cannot run out of maps. */
+static void *cut(char *mapped, size_t mapped_size, size_t size, size_t align)
+{
+	size_t before = (size_t)(-(uintptr_t)mapped & (align - 1));
+	size_t after = mapped_size - before - size;
+
+	if (before)
+		munmap(mapped, before);
+	if (after)
+		munmap(mapped + before + size, after);
+	return mapped + before;
+}
+
+static int reserve(void *context, size_t size, size_t align, void **address)
+{
+	size_t page = page_size();
+	size_t slack = align > page ? align - page : 0;
+	void *mapped;
+
+	(void)context;
+	size = frozenref__backend_rounded(size);
+	if (size > SIZE_MAX - slack)
+		return -ENOMEM;
+	mapped = mmap(NULL, size + slack, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (mapped == MAP_FAILED)
+		return -ENOMEM;
+	*address = cut(mapped, size + slack, size, align);
+#ifdef MADV_DONTDUMP
+	/* Walking a large empty range makes a core dump slow; a refusal costs nothing else. */
+	(void)madvise(*address, size, MADV_DONTDUMP);
+#endif
+	return 0;
+}
+
+static int commit(void *context, void *address, size_t size)
+{
+	(void)context;
+	size = frozenref__backend_rounded(size);
+	/*
+	 * After mlockall(MCL_FUTURE) the range is locked, and becoming writable would populate all of
+	 * it. Where nothing is locked this changes nothing.
+	 */
+	(void)munlock(address, size);
+	if (mprotect(address, size, PROT_READ | PROT_WRITE) != 0)
+		return -ENOMEM;
+#ifdef MADV_DODUMP
+	(void)madvise(address, size, MADV_DODUMP);
+#endif
+	return 0;
+}
+
+static int purge(void *context, void *address, size_t size)
+{
+	(void)context;
+	return madvise(address, frozenref__backend_rounded(size), MADV_DONTNEED) == 0 ? 0 : -errno;
+}
+
+static int release(void *context, void *address, size_t size)
+{
+	(void)context;
+	return munmap(address, frozenref__backend_rounded(size)) == 0 ? 0 : -errno;
+}
+
+const struct frozenref_backend *frozenref_mmap_backend(void)
+{
+	static const struct frozenref_backend backend = {
+		.size = sizeof(backend),
+		.reserve = reserve,
+		.commit = commit,
+		.purge = purge,
+		.release = release,
+	};
+
+	return &backend;
+}
+
+/* -------------------------------------------------------------------------------- any backend */
+
+int frozenref__backend_is_valid(const struct frozenref_backend *backend)
+{
+	return backend->size == sizeof(*backend) && backend->reserve && backend->commit &&
+	       backend->purge && backend->release;
+}
+
+int frozenref__backend_map(const struct frozenref_backend *backend, size_t size, size_t align,
+			   void **address)
+{
+	int err = backend->reserve(backend->context, size, align, address);
+
+	if (err)
+		return err;
+	err = backend->commit(backend->context, *address, size);
+	if (err)
+		frozenref__backend_unmap(backend, *address, size);
+	return err;
+}
+
+void frozenref__backend_unmap(const struct frozenref_backend *backend, void *address, size_t size)
+{
+	/* A backend that refuses keeps the range; there is nothing that could be done about it here. */
+	(void)backend->release(backend->context, address, size);
+}
+
+size_t frozenref__backend_resident(void *address, size_t size)
+{
+	unsigned char in_memory[256];
+	size_t page = page_size();
+	size_t resident = 0;
+	size_t end = frozenref__backend_rounded(size);
+
+	for (size_t at = 0; at < end; at += sizeof(in_memory) * page) {
+		size_t length = end - at < sizeof(in_memory) * page ? end - at : sizeof(in_memory) * page;
+
+		if (mincore((char *)address + at, length, in_memory) != 0)
+			return resident;
+		for (size_t i = 0; i < length / page; i++)
+			resident += (in_memory[i] & 1) * page;
+	}
+	return resident;
+}

@@ -1,0 +1,21 @@
+# The library.
+
+lib_LTLIBRARIES += lib/libfrozenref.la
+lib_libfrozenref_la_SOURCES = \
+	lib/backend.h \
+	lib/backend_mmap.c \
+	lib/config_struct.h \
+	lib/ref.c \
+	lib/registry.c \
+	lib/symbols.c \
+	lib/table.c \
+	lib/table.h
+# Hidden by default, so that calls within the library need no indirection.
+lib_libfrozenref_la_CFLAGS = $(AM_CFLAGS) -fvisibility=hidden
+lib_libfrozenref_la_LDFLAGS = -no-undefined -version-info $(FROZENREF_LIBTOOL_VERSION) \
+	$(NODELETE_LDFLAGS)
+if HAVE_VERSION_SCRIPT
+lib_libfrozenref_la_LDFLAGS += -Wl,--version-script,$(top_srcdir)/lib/libfrozenref.map
+endif
+EXTRA_lib_libfrozenref_la_DEPENDENCIES = lib/libfrozenref.map
+EXTRA_DIST += lib/libfrozenref.map

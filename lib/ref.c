@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The counter's cold half: what happens when the word after an add is not live, and misuse.
+ *
+ * Called by the inline functions of ref.h. Relies on atomic.h, write(2) and abort(3) only, so that all
+ * of it may run in a signal handler. The zones are drawn at the top of ref.h.
+ */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <frozenref/ref.h>
+
+/* --------------------------------------------------------------------------------- the resets */
+
+/*
+ * Moves the word to `target` as long as it lies in first .. last, and leaves it alone elsewhere.
+ *
+ * A loop, because with a single attempt two threads can keep failing each other's while their adds
+ * climb out of the zone; a thread in the loop adds nothing, so the excess stays below the number of
+ * threads. Going on with any other value would be wrong as well: it could freeze a dying word that
+ * another thread is about to win, or overwrite a live one.
+ */
+static void reset(frozenref_t *ref, uint32_t seen, uint32_t first, uint32_t last, uint32_t target)
+{
+	while (seen >= first && seen <= last) {
+		/* Relaxed: whoever unfreezes next stores, and whoever gets then acquires that store. */
+		uint32_t found = frozenref__cas32(&ref->word, seen, target, relaxed);
+
+		if (found == seen)
+			return;
+		seen = found;
+	}
+}
+
+static void reset_residue(frozenref_t *ref, uint32_t word)
+{
+	reset(ref, word, FROZENREF__RESIDUE_LIMIT, FROZENREF__DYING - 1, 0);
+}
+
+static void reset_wrapped(frozenref_t *ref, uint32_t word)
+{
+	reset(ref, word, FROZENREF__WRAPPED, UINT32_MAX, 0);
+}
+
+static void reset_saturated(frozenref_t *ref, uint32_t word)
+{
+	reset(ref, word, FROZENREF__SATURATED_FIRST, FROZENREF__WRAPPED - 1,
+	      FROZENREF__SATURATED_MIDDLE);
+}
+
+static bool is_saturated(uint32_t word)
+{
+	return frozenref__word_count(word) == FROZENREF_SATURATED;
+}
+
+/* An add of n arrived in the saturated zone: report the one that crossed the border, pin the word. */
+static void saturate(frozenref_t *ref, uint32_t word, uint32_t n)
+{
+	reset_saturated(ref, word);
+	if (frozenref__word_is_live(word - n))
+		frozenref__misuse(FROZENREF_MISUSE_SATURATED, ref, word - n);
+}
+
+/* ------------------------------------------------------------------------------ the slow halves */
+
+bool frozenref__try_get_slow(frozenref_t *ref, uint32_t word, uint32_t n)
+{
+	if (is_saturated(word)) {
+		saturate(ref, word, n);
+		return true;
+	}
+	reset_residue(ref, word);
+	return false;
+}
+
+void frozenref__get_slow(frozenref_t *ref, uint32_t word, uint32_t n)
+{
+	if (is_saturated(word)) {
+		saturate(ref, word, n);
+		return;
+	}
+	reset_residue(ref, word);
+	frozenref__misuse(FROZENREF_MISUSE_GET_FROZEN, ref, word - n);
+}
+
+bool frozenref__put_slow(frozenref_t *ref, uint32_t word, uint32_t n)
+{
+	if (word == FROZENREF__DYING) {
+		/*
+		 * Acquire: pairs with the release of every put of this lifetime, so that the winner's
+		 * writes come after the holders' reads. Nothing to do on failure: somebody revived the
+		 * object, or won it.
+		 */
+		return frozenref__cas32(&ref->word, word, 0, acquire) == word;
+	}
+	if (is_saturated(word)) {
+		reset_saturated(ref, word);
+		return false;
+	}
+	reset_wrapped(ref, word);
+	reset_residue(ref, word);
+	frozenref__misuse(FROZENREF_MISUSE_PUT_FROZEN, ref, word + n);
+	return false;
+}
+
+bool frozenref__bad_count(const frozenref_t *ref)
+{
+	frozenref__misuse(FROZENREF_MISUSE_BAD_COUNT, ref, frozenref__load32(&ref->word, relaxed));
+	return false;
+}
+
+/* ------------------------------------------------------------------------------------- misuse */
+
+struct line {
+	char text[320];
+	size_t used;
+};
+
+static void append(struct line *line, const char *text)
+{
+	while (*text && line->used < sizeof(line->text))
+		line->text[line->used++] = *text++;
+}
+
+static void append_hex(struct line *line, uintptr_t number)
+{
+	char digits[2 * sizeof(number) + 1];
+	size_t at = sizeof(digits) - 1;
+
+	digits[at] = '\0';
+	do {
+		digits[--at] = "0123456789abcdef"[number % 16];
+		number /= 16;
+	} while (number);
+	append(line, "0x");
+	append(line, &digits[at]);
+}
+
+/* What happened, and what usually causes it. */
+static const char *describe(enum frozenref_misuse kind)
+{
+	switch (kind) {
+	case FROZENREF_MISUSE_PUT_FROZEN:
+		return "put on a frozen object (PUT_FROZEN): usually a reference that was put twice";
+	case FROZENREF_MISUSE_GET_FROZEN:
+		return "get on a frozen object (GET_FROZEN): usually get called without holding a "
+		       "reference, where try_get belongs";
+	case FROZENREF_MISUSE_SATURATED:
+		return "too many references (SATURATED): usually a path that forgets its put; the object "
+		       "will never be freed";
+	case FROZENREF_MISUSE_UNFREEZE_LIVE:
+		return "unfreeze of an object that is not frozen (UNFREEZE_LIVE): usually published "
+		       "twice, or by somebody who does not own it";
+	case FROZENREF_MISUSE_BAD_COUNT:
+		return "number of references out of range (BAD_COUNT): usually a computed count that "
+		       "was 0 or overflowed";
+	}
+	return "unknown misuse";
+}
+
+static void default_handler(enum frozenref_misuse kind, const frozenref_t *ref, uint32_t word,
+			    void *arg)
+{
+	static uint32_t saturation_reported;
+	struct line line = { .used = 0 };
+
+	(void)arg;
+	/* Relaxed: only the number of reports depends on it. */
+	if (kind == FROZENREF_MISUSE_SATURATED &&
+	    frozenref__cas32(&saturation_reported, 0, 1, relaxed) != 0)
+		return;
+	append(&line, "frozenref: ");
+	append(&line, describe(kind));
+	append(&line, "; counter ");
+	append_hex(&line, (uintptr_t)ref);
+	append(&line, ", word ");
+	append_hex(&line, word);
+	append(&line, "\n");
+	/* One write, so that the lines of two threads do not mix; there is nobody to tell if it fails. */
+	if (write(STDERR_FILENO, line.text, line.used) < 0)
+		line.used = 0;
+	if (kind != FROZENREF_MISUSE_SATURATED)
+		abort();
+}
+
+/*
+ * The handlers set so far, in a ring: a misuse reads the newest pair without a lock, since it may
+ * happen in a signal handler that interrupted frozenref_set_misuse_handler().
+ */
+enum { RING = 8 };
+
+static struct {
+	uintptr_t handler;
+	uintptr_t arg;
+} ring[RING];
+
+static uint32_t newest;
+static uint32_t setting;
+
+/* The newest pair; false if it was overwritten while it was being read. */
+static bool read_newest(uintptr_t *handler, uintptr_t *arg)
+{
+	/* Acquire: pairs with the release that published the pair. */
+	uint32_t at = frozenref__load32(&newest, acquire);
+
+	*handler = frozenref__loadptr(&ring[at % RING].handler, relaxed);
+	*arg = frozenref__loadptr(&ring[at % RING].arg, relaxed);
+	/* Pairs with the release fence of the setter that reuses this place, RING settings later. */
+	frozenref__fence(acquire);
+	return frozenref__load32(&newest, relaxed) - at < RING - 1;
+}
+
+void frozenref__misuse(enum frozenref_misuse kind, const frozenref_t *ref, uint32_t word)
+{
+	uintptr_t handler;
+	uintptr_t arg;
+
+	while (!read_newest(&handler, &arg))
+		continue;
+	if (handler)
+		((frozenref_misuse_fn *)handler)(kind, ref, word, (void *)arg);
+	else
+		default_handler(kind, ref, word, NULL);
+}
+
+frozenref_misuse_fn *frozenref_set_misuse_handler(frozenref_misuse_fn *handler, void *arg,
+						  void **old_arg)
+{
+	frozenref_misuse_fn *old;
+	uint32_t at;
+
+	/* Acquire: pairs with the release at the end; setters are few and take turns. */
+	while (frozenref__cas32(&setting, 0, 1, acquire) != 0)
+		continue;
+	at = frozenref__load32(&newest, relaxed);
+	old = (frozenref_misuse_fn *)frozenref__loadptr(&ring[at % RING].handler, relaxed);
+	if (old_arg)
+		*old_arg = (void *)frozenref__loadptr(&ring[at % RING].arg, relaxed);
+	/*
+	 * A reader that sees either store below must also see that `newest` moved on: the fence pairs
+	 * with the one in read_newest().
+	 */
+	frozenref__fence(release);
+	frozenref__storeptr(&ring[(at + 1) % RING].handler, (uintptr_t)handler, relaxed);
+	frozenref__storeptr(&ring[(at + 1) % RING].arg, (uintptr_t)arg, relaxed);
+	frozenref__store32(&newest, at + 1, release);
+	frozenref__store32(&setting, 0, release);
+	return old;
+}

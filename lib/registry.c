@@ -1,0 +1,570 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The registry's writers and cold paths: insert, erase, freeze, the last put.
+ *
+ * Called by programs and by the inline functions of registry.h. Relies on table.c for slots that never
+ * move, and on ref.c. No function takes a lock.
+ *
+ * A slot's flags word is the lock of its head: an insert claims it, an erase marks it, a freezer sets
+ * BUSY in it, each by compare-and-swap. Who may write what:
+ *
+ *	empty -> CLAIM		an insert; from then on the slot is its own
+ *	CLAIM -> USED		the insert, after the word is live: so a USED slot that is not BUSY has
+ *				a live word for as long as the registry holds its reference, which lets
+ *				an erase drop that reference without another look
+ *	CLAIM -> USED|BUSY	insert_frozen: the word is frozen and the caller owns it
+ *	USED -> USED|BUSY	a freeze, before it tries the word
+ *	USED -> USED|ERASED	an erase; it drops the registry's reference if BUSY was clear, and else
+ *				leaves that to whoever clears BUSY, since a freezer may have counted it
+ *	USED.. -> empty		the owner: the last put, or erase_frozen
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backend.h"
+#include "config_struct.h"
+#include "table.h"
+
+/* What lib/ knows of a registry beyond the part that is compiled into programs. */
+struct registry {
+	struct frozenref_registry head; /* first: programs have its address */
+	void (*release)(void *object, uint64_t pfn, uint64_t npages, void *arg);
+	void *arg;
+	uintptr_t revivals;
+};
+
+static struct registry *registry_of(struct frozenref_registry *reg)
+{
+	return (struct registry *)reg;
+}
+
+/* A state, with the head's page count or a tail's distance. */
+static uint32_t make_flags(uint32_t state, uint64_t pages)
+{
+	return state | (uint32_t)pages << FROZENREF__SLOT_PAGES_SHIFT;
+}
+
+static uint32_t flags_pages(uint32_t flags)
+{
+	return flags >> FROZENREF__SLOT_PAGES_SHIFT;
+}
+
+/* ---------------------------------------------------------------------------- create and destroy */
+
+static int check_config(const struct frozenref_registry_config *config)
+{
+	if (config->pfn_bits > 52 || config->page_shift > 51)
+		return -EINVAL;
+	if (config->flags & ~FROZENREF_REGISTRY_PADDED)
+		return -EINVAL;
+	if (config->backend && !frozenref__backend_is_valid(config->backend))
+		return -EINVAL;
+	return 0;
+}
+
+int frozenref_registry_create(struct frozenref_registry **regp,
+			      const struct frozenref_registry_config *user_config)
+{
+	struct frozenref_registry_config config = FROZENREF_REGISTRY_CONFIG_INIT;
+	struct registry *registry;
+	int err;
+
+	if (!regp)
+		return -EINVAL;
+	err = frozenref__config_read(&config, sizeof(config), user_config);
+	if (!err)
+		err = check_config(&config);
+	if (err)
+		return err;
+	registry = calloc(1, sizeof(*registry));
+	if (!registry)
+		return -ENOMEM;
+	registry->head.table.slot_shift = config.flags & FROZENREF_REGISTRY_PADDED ? 6 : 5;
+	registry->head.table.pfn_bits = config.pfn_bits ? config.pfn_bits : 36;
+	registry->head.table.backend = config.backend ? config.backend : frozenref_mmap_backend();
+	registry->head.page_shift = config.page_shift ? config.page_shift : 12;
+	registry->head.flags = config.flags;
+	registry->release = config.release;
+	registry->arg = config.arg;
+	*regp = &registry->head;
+	return 0;
+}
+
+int frozenref_registry_destroy(struct frozenref_registry *reg)
+{
+	struct leaf *leaf;
+
+	if (!reg)
+		return -EINVAL;
+	for (uint64_t pfn = 0; (leaf = frozenref__table_next(&reg->table, &pfn)); pfn += LEAF_SLOTS) {
+		/* Acquire: pairs with the release of the last leave(), whose thread is done here. */
+		if (frozenref__load32(&leaf->used, acquire))
+			return -EBUSY;
+	}
+	frozenref__table_destroy(&reg->table);
+	free(registry_of(reg));
+	return 0;
+}
+
+/* ------------------------------------------------------------------------------------ finding */
+
+/* The slot of the head of the object that covers the pfn, and its flags as they were; or NULL. */
+static struct frozenref_slot *find_head(const struct frozenref_registry *reg, uint64_t pfn,
+					uint32_t *flags)
+{
+	struct frozenref_slot *slot = frozenref__table_slot(&reg->table, pfn);
+	uint64_t distance;
+
+	if (!slot)
+		return NULL;
+	/* Acquire, both: pairs with the release that emptied or took the slot, for those who wait. */
+	*flags = frozenref__load32(&slot->flags, acquire);
+	if (!(*flags & FROZENREF__SLOT_TAIL))
+		return *flags & FROZENREF__SLOT_USED ? slot : NULL;
+	distance = flags_pages(*flags);
+	slot = frozenref__table_slot(&reg->table, pfn - distance);
+	*flags = frozenref__load32(&slot->flags, acquire);
+	/* The tail may be older than what its head's slot holds now. */
+	if (!(*flags & FROZENREF__SLOT_USED) || flags_pages(*flags) <= distance)
+		return NULL;
+	return slot;
+}
+
+struct frozenref_slot *frozenref_registry_slot(struct frozenref_registry *reg, uint64_t pfn)
+{
+	uint32_t flags;
+
+	return find_head(reg, pfn, &flags);
+}
+
+uint64_t frozenref_slot_pfn(const struct frozenref_registry *reg, const struct frozenref_slot *slot)
+{
+	return slot_pfn(&reg->table, slot);
+}
+
+static enum frozenref_state head_state(const struct frozenref_slot *head, uint32_t flags)
+{
+	if (flags & FROZENREF__SLOT_ERASED)
+		return FROZENREF_ERASED;
+	return frozenref_count(&head->ref) ? FROZENREF_LIVE : FROZENREF_FROZEN;
+}
+
+enum frozenref_state frozenref_registry_state(struct frozenref_registry *reg, uint64_t pfn)
+{
+	uint32_t flags;
+	const struct frozenref_slot *head = find_head(reg, pfn, &flags);
+	const struct frozenref_slot *slot;
+
+	if (head)
+		return head_state(head, flags);
+	slot = frozenref__table_slot(&reg->table, pfn);
+	/* Being inserted, or a tail that its object's end has not reached yet: taken, but not for long. */
+	if (slot && frozenref__load32(&slot->flags, acquire))
+		return FROZENREF_FROZEN;
+	return FROZENREF_EMPTY;
+}
+
+/* Through a tail, or where the flags say that a lookup will probably fail. */
+struct frozenref_slot *frozenref__registry_try_get_slow(struct frozenref_registry *reg, uint64_t pfn)
+{
+	uint32_t flags;
+	struct frozenref_slot *head = find_head(reg, pfn, &flags);
+
+	if (!head || !frozenref__slot_is_plain(flags) || !frozenref_try_get(&head->ref))
+		return NULL;
+	/*
+	 * Relaxed: the get's acquire has ordered it. That the object's own page count covers the pfn
+	 * is what makes a lookup through a stale tail safe; nothing else need be looked at again.
+	 */
+	flags = frozenref__load32(&head->flags, relaxed);
+	if ((flags & FROZENREF__SLOT_USED) && !(flags & FROZENREF__SLOT_ERASED) &&
+	    pfn - slot_pfn(&reg->table, head) < flags_pages(flags))
+		return head;
+	frozenref_slot_put(reg, head);
+	return NULL;
+}
+
+void frozenref__registry_drop(struct frozenref_registry *reg, struct frozenref_slot *slot)
+{
+	frozenref_slot_put(reg, slot);
+}
+
+/* --------------------------------------------------------------------------- taking pfns, emptying */
+
+/* Before any slot of the leaf is touched. */
+static void enter(struct leaf *leaf, uint64_t n)
+{
+	/* Acquire: pairs with the release of leave(). */
+	(void)frozenref__add32(&leaf->used, (uint32_t)n, acquire);
+}
+
+/* After the last touch of its slots: from here on the leaf may be destroyed. */
+static void leave(struct leaf *leaf, uint32_t used)
+{
+	/* Release: pairs with the acquire of destroy. */
+	(void)frozenref__add32(&leaf->used, UINT32_C(0) - used, release);
+}
+
+static void empty_slots(const struct frozenref_registry *reg, struct span span)
+{
+	for (uint64_t i = 0; i < span.n; i++) {
+		/* Release: pairs with the acquire of whoever claims the slot next. */
+		frozenref__store32(&slot_at(&reg->table, span.slot, i)->flags, 0, release);
+	}
+}
+
+/* Claims the empty slots of a span, all or none. Returns 0, or -EEXIST. */
+static int claim_span(const struct frozenref_registry *reg, struct span span)
+{
+	enter(span.leaf, span.n);
+	for (uint64_t i = 0; i < span.n; i++) {
+		struct frozenref_slot *slot = slot_at(&reg->table, span.slot, i);
+
+		/* Acquire: pairs with the release that emptied the slot. */
+		if (frozenref__cas32(&slot->flags, 0, FROZENREF__SLOT_CLAIM, acquire) == 0)
+			continue;
+		empty_slots(reg, (struct span){ span.leaf, span.slot, i });
+		leave(span.leaf, (uint32_t)span.n);
+		return -EEXIST;
+	}
+	return 0;
+}
+
+/* Makes pfns empty again whose slots the caller owns. */
+static void release_pfns(const struct frozenref_registry *reg, uint64_t pfn, uint64_t npages)
+{
+	while (npages) {
+		struct span span = frozenref__table_span(&reg->table, pfn, npages);
+
+		pfn += span.n;
+		npages -= span.n;
+		empty_slots(reg, span);
+		leave(span.leaf, (uint32_t)span.n);
+	}
+}
+
+/* Claims pfns, all or none. */
+static int claim_pfns(struct frozenref_registry *reg, uint64_t first, uint64_t npages)
+{
+	uint64_t done = 0;
+
+	while (done < npages) {
+		struct span span;
+		int err = frozenref__table_make_span(&reg->table, first + done, npages - done, &span);
+
+		if (!err)
+			err = claim_span(reg, span);
+		if (err) {
+			release_pfns(reg, first, done);
+			return err;
+		}
+		done += span.n;
+	}
+	return 0;
+}
+
+/* ------------------------------------------------------------------------------------- insert */
+
+static int check_range(const struct frozenref_registry *reg, uint64_t pfn, uint64_t npages)
+{
+	uint64_t end = UINT64_C(1) << reg->table.pfn_bits;
+
+	if (!npages || npages > FROZENREF_REGISTRY_NPAGES_MAX)
+		return -EINVAL;
+	return pfn < end && npages <= end - pfn ? 0 : -ERANGE;
+}
+
+/* Whether anything in the range is erased and still held, which is why it could not be claimed. */
+static bool waits_for_holder(struct frozenref_registry *reg, uint64_t pfn, uint64_t npages)
+{
+	for (uint64_t i = 0; i < npages; i++) {
+		enum frozenref_state state = frozenref_registry_state(reg, pfn + i);
+
+		if (state != FROZENREF_EMPTY)
+			return state == FROZENREF_ERASED;
+	}
+	return false;
+}
+
+/* Leads the slots behind a head to it. */
+static void link_tails(const struct frozenref_registry *reg, uint64_t head, uint64_t npages)
+{
+	uint64_t distance = 1;
+
+	while (distance < npages) {
+		struct span span =
+			frozenref__table_span(&reg->table, head + distance, npages - distance);
+
+		for (uint64_t i = 0; i < span.n; i++, distance++) {
+			/* Relaxed: a lookup believes the head, under a reference, not the tail. */
+			frozenref__store32(&slot_at(&reg->table, span.slot, i)->flags,
+					   make_flags(FROZENREF__SLOT_TAIL, distance), relaxed);
+		}
+	}
+}
+
+/* Claims the pfns and fills in everything but the head's word and flags. */
+static int take(struct frozenref_registry *reg, uint64_t pfn, uint64_t npages, void *object,
+		struct frozenref_slot **head)
+{
+	int err = check_range(reg, pfn, npages);
+	struct frozenref_slot *slot;
+
+	if (!err)
+		err = claim_pfns(reg, pfn, npages);
+	if (err == -EEXIST && waits_for_holder(reg, pfn, npages))
+		return -EBUSY;
+	if (err)
+		return err;
+	link_tails(reg, pfn, npages);
+	slot = frozenref__table_span(&reg->table, pfn, 1).slot;
+	frozenref__storeptr(&slot->object.address, (uintptr_t)object, relaxed);
+	frozenref__store32(&slot->user, 0, relaxed);
+	frozenref__store32(&slot->sequence, slot->sequence + 1, relaxed);
+	slot->generation++;
+	*head = slot;
+	return 0;
+}
+
+int frozenref_registry_insert_range(struct frozenref_registry *reg, uint64_t pfn, uint64_t npages,
+				    void *object)
+{
+	struct frozenref_slot *slot;
+	int err;
+
+	if (!reg || !object)
+		return -EINVAL;
+	err = take(reg, pfn, npages, object, &slot);
+	if (err)
+		return err;
+	frozenref_unfreeze(&slot->ref, 1);
+	/*
+	 * After the word, so that nobody finds the slot USED and the word frozen. Release: pairs with
+	 * the acquire of erase and freeze, whose puts and compare-and-swaps must find it live.
+	 */
+	frozenref__store32(&slot->flags, make_flags(FROZENREF__SLOT_USED, npages), release);
+	return 0;
+}
+
+int frozenref_registry_insert(struct frozenref_registry *reg, uint64_t pfn, void *object)
+{
+	return frozenref_registry_insert_range(reg, pfn, 1, object);
+}
+
+int frozenref_registry_insert_frozen(struct frozenref_registry *reg, uint64_t pfn, uint64_t npages,
+				     void *object, struct frozenref_slot **slotp)
+{
+	struct frozenref_slot *slot;
+	int err;
+
+	if (!reg || !slotp)
+		return -EINVAL;
+	err = take(reg, pfn, npages, object, &slot);
+	if (err)
+		return err;
+	/* Release: state() and slot() may lead others here, who acquire it. */
+	frozenref__store32(&slot->flags,
+			   make_flags(FROZENREF__SLOT_USED | FROZENREF__SLOT_BUSY, npages), release);
+	*slotp = slot;
+	return 0;
+}
+
+/* ------------------------------------------------------------------------------- the object's end */
+
+struct ended {
+	void *object;
+	uint64_t pfn;
+	uint64_t npages;
+};
+
+/*
+ * Empties an object's slots for their owner. Everything is copied before the first slot is empty,
+ * and each leaf is left after the last touch of it, since the pfns may be taken again at once.
+ * `releasing` keeps the registry from being destroyed until release_done().
+ */
+static struct ended empty(struct frozenref_registry *reg, struct frozenref_slot *slot, bool releasing)
+{
+	struct ended ended = {
+		.object = frozenref_slot_object(slot),
+		.pfn = slot_pfn(&reg->table, slot),
+		.npages = frozenref_slot_npages(reg, slot),
+	};
+
+	if (releasing)
+		(void)frozenref__add32(&slot_leaf(&reg->table, slot)->used, LEAF_RELEASING, relaxed);
+	frozenref__storeptr(&slot->object.address, 0, relaxed);
+	frozenref__store32(&slot->user, 0, relaxed);
+	release_pfns(reg, ended.pfn, ended.npages);
+	return ended;
+}
+
+/* The winner of the last put. What ended is read from the slot: it may be a later object. */
+static void end(struct frozenref_registry *reg, struct frozenref_slot *slot)
+{
+	struct registry *registry = registry_of(reg);
+	struct leaf *leaf = slot_leaf(&reg->table, slot);
+	struct ended ended = empty(reg, slot, registry->release != NULL);
+
+	if (!registry->release)
+		return;
+	registry->release(ended.object, ended.pfn, ended.npages, registry->arg);
+	leave(leaf, LEAF_RELEASING);
+}
+
+bool frozenref__slot_put_slow(struct frozenref_registry *reg, struct frozenref_slot *slot,
+			      uint32_t word)
+{
+	if (frozenref__put_slow(&slot->ref, word, 1)) {
+		end(reg, slot);
+		return true;
+	}
+	/* Relaxed, both: statistics. */
+	if (word == FROZENREF__DYING && frozenref_count(&slot->ref))
+		(void)frozenref__addptr(&registry_of(reg)->revivals, 1, relaxed);
+	return false;
+}
+
+/* -------------------------------------------------------------------------------------- erase */
+
+int frozenref_registry_erase(struct frozenref_registry *reg, uint64_t pfn)
+{
+	struct frozenref_slot *head;
+	uint32_t flags;
+
+	if (!reg)
+		return -EINVAL;
+	if (check_range(reg, pfn, 1))
+		return -ERANGE;
+	for (;;) {
+		uint32_t found;
+
+		head = find_head(reg, pfn, &flags);
+		if (!head || flags & FROZENREF__SLOT_ERASED)
+			return -ENOENT;
+		/* Only an owner's BUSY goes with a frozen word; a freeze that is being tried does not. */
+		if (flags & FROZENREF__SLOT_BUSY && frozenref_is_frozen(&head->ref))
+			return -EBUSY;
+		/* Acquire: with the insert's release, the word is live. Release: for unbusy(). */
+		found = frozenref__cas32(&head->flags, flags, flags | FROZENREF__SLOT_ERASED, acq_rel);
+		if (found == flags)
+			break;
+	}
+	/* A freezer may have counted the registry's reference: then unbusy() drops it. */
+	if (!(flags & FROZENREF__SLOT_BUSY))
+		frozenref_slot_put(reg, head);
+	return 0;
+}
+
+/* --------------------------------------------------------------------------- freeze and unfreeze */
+
+/* Ends a freeze, or an attempt, and does what an erase left to us meanwhile. */
+static void unbusy(struct frozenref_registry *reg, struct frozenref_slot *slot)
+{
+	/* Release: for whoever sets BUSY next. Acquire: the put is on behalf of the erase. */
+	uint32_t flags = frozenref__and32(&slot->flags, ~(uint32_t)FROZENREF__SLOT_BUSY, acq_rel);
+
+	if (flags & FROZENREF__SLOT_ERASED)
+		frozenref_slot_put(reg, slot);
+}
+
+bool frozenref_slot_freeze(struct frozenref_registry *reg, struct frozenref_slot *slot,
+			   uint32_t expected)
+{
+	uint32_t flags;
+
+	if (!frozenref__count_is_valid(expected, FROZENREF_MAX))
+		return frozenref__bad_count(&slot->ref);
+	flags = frozenref__load32(&slot->flags, relaxed);
+	if (!frozenref__slot_is_plain(flags))
+		return false;
+	/* Acquire: pairs with the release of insert and unbusy. */
+	if (frozenref__cas32(&slot->flags, flags, flags | FROZENREF__SLOT_BUSY, acq_rel) != flags)
+		return false;
+	if (frozenref_freeze(&slot->ref, expected))
+		return true;
+	unbusy(reg, slot);
+	return false;
+}
+
+/* Whether the slot is frozen by an owner; reports misuse if not. */
+static bool is_owned(const struct frozenref_slot *slot)
+{
+	uint32_t word = frozenref__load32(&slot->ref.word, relaxed);
+	uint32_t flags = frozenref__load32(&slot->flags, relaxed);
+
+	if (flags & FROZENREF__SLOT_BUSY && frozenref__word_is_frozen(word))
+		return true;
+	frozenref__misuse(FROZENREF_MISUSE_UNFREEZE_LIVE, &slot->ref, word);
+	return false;
+}
+
+void frozenref_slot_unfreeze(struct frozenref_registry *reg, struct frozenref_slot *slot,
+			     uint32_t refs)
+{
+	if (!frozenref__count_is_valid(refs, FROZENREF_MAX)) {
+		frozenref__bad_count(&slot->ref);
+		return;
+	}
+	if (!is_owned(slot))
+		return;
+	/* Relaxed: the word's release publishes it. */
+	frozenref__store32(&slot->sequence, slot->sequence + 1, relaxed);
+	frozenref_unfreeze(&slot->ref, refs);
+	unbusy(reg, slot);
+}
+
+void *frozenref_slot_erase_frozen(struct frozenref_registry *reg, struct frozenref_slot *slot)
+{
+	if (!is_owned(slot))
+		return NULL;
+	return empty(reg, slot, false).object;
+}
+
+/* --------------------------------------------------------------------------------- statistics */
+
+static void count_slot(const struct frozenref_slot *slot, struct frozenref_registry_stats *stats)
+{
+	uint32_t flags = frozenref__load32(&slot->flags, relaxed);
+	uint32_t count = frozenref_slot_count(slot);
+
+	if (!(flags & FROZENREF__SLOT_USED))
+		return;
+	stats->objects++;
+	if (flags & FROZENREF__SLOT_ERASED)
+		stats->erased++;
+	else if (!count)
+		stats->frozen++;
+	if (count == FROZENREF_SATURATED)
+		stats->saturated++;
+}
+
+static void count_leaf(const struct frozenref_registry *reg, struct leaf *leaf,
+		       struct frozenref_registry_stats *stats)
+{
+	struct frozenref_slot *slots = leaf_slots(&reg->table, leaf);
+	uint64_t left = frozenref__load32(&leaf->used, relaxed) & LEAF_COUNT_MASK;
+
+	stats->leaves++;
+	stats->slots += left;
+	for (uint64_t i = 0; left && i < LEAF_SLOTS; i++) {
+		const struct frozenref_slot *slot = slot_at(&reg->table, slots, i);
+
+		if (!frozenref__load32(&slot->flags, relaxed))
+			continue;
+		count_slot(slot, stats);
+		left--;
+	}
+}
+
+void frozenref_registry_stats(struct frozenref_registry *reg, struct frozenref_registry_stats *user)
+{
+	struct frozenref_registry_stats stats = FROZENREF_REGISTRY_STATS_INIT;
+	struct leaf *leaf;
+
+	for (uint64_t pfn = 0; (leaf = frozenref__table_next(&reg->table, &pfn)); pfn += LEAF_SLOTS)
+		count_leaf(reg, leaf, &stats);
+	frozenref__table_usage(&reg->table, &stats.bytes_reserved, &stats.bytes_resident);
+	stats.revivals = frozenref__loadptr(&registry_of(reg)->revivals, relaxed);
+	frozenref__stats_write(user, &stats, sizeof(stats));
+}

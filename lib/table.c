@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The page table: memory for slots only where pfns are in use, at addresses that never change.
+ *
+ * Called by registry.c, through table.h. Relies on a backend for memory and on atomic.h. The layout of
+ * nodes and entries is at the end of registry.h. Writers race here without a lock: a new node or leaf
+ * is linked by one compare-and-swap, and the loser of a race releases its own and takes the winner's.
+ */
+#include <errno.h>
+
+#include "backend.h"
+#include "table.h"
+
+#define NODE_ENTRIES (1u << FROZENREF__NODE_SHIFT)
+#define NODE_BYTES   (NODE_ENTRIES * sizeof(uintptr_t))
+
+/* A leaf's memory: the slots, and a struct leaf in memory of its own behind them. */
+static size_t leaf_area(const struct frozenref__table *table)
+{
+	return leaf_bytes(table) + sizeof(struct leaf);
+}
+
+static unsigned entry_height(uintptr_t entry)
+{
+	return (unsigned)(entry & FROZENREF__HEIGHT_MASK);
+}
+
+/* log2 of the pfns that a tree of this height covers */
+static unsigned height_shift(unsigned height)
+{
+	return FROZENREF__LEAF_SHIFT + FROZENREF__NODE_SHIFT * height;
+}
+
+static uintptr_t *node_entry(uintptr_t node, uint64_t pfn, unsigned height)
+{
+	return (uintptr_t *)node + ((pfn >> height_shift(height - 1)) & (NODE_ENTRIES - 1));
+}
+
+/* --------------------------------------------------------------------------- making and linking */
+
+static int make_node(const struct frozenref__table *table, uintptr_t *node)
+{
+	void *address;
+	int err = frozenref__backend_map(table->backend, NODE_BYTES, NODE_BYTES, &address);
+
+	*node = (uintptr_t)address;
+	return err;
+}
+
+static void free_node(const struct frozenref__table *table, uintptr_t node)
+{
+	frozenref__backend_unmap(table->backend, (void *)node, NODE_BYTES);
+}
+
+static int make_leaf(const struct frozenref__table *table, uint64_t pfn, uintptr_t *slots)
+{
+	void *address;
+	int err = frozenref__backend_map(table->backend, leaf_area(table), leaf_bytes(table),
+					 &address);
+
+	if (err)
+		return err;
+	slot_leaf(table, address)->first = pfn & ~(LEAF_SLOTS - 1);
+	*slots = (uintptr_t)address;
+	return 0;
+}
+
+static void free_leaf(const struct frozenref__table *table, uintptr_t slots)
+{
+	frozenref__backend_unmap(table->backend, (void *)slots, leaf_area(table));
+}
+
+/* The lowest tree that covers the pfn. */
+static unsigned height_for(uint64_t pfn)
+{
+	unsigned height = 0;
+
+	while (pfn >> height_shift(height))
+		height++;
+	return height;
+}
+
+/*
+ * A new root node, with the tree as it is under its first entry: one level more each time, but an
+ * empty tree is raised at once to the height that the pfn needs.
+ */
+static int raise_root(struct frozenref__table *table, uintptr_t root, uint64_t pfn)
+{
+	uintptr_t tree = root & ~FROZENREF__HEIGHT_MASK;
+	unsigned height = tree ? entry_height(root) + 1 : height_for(pfn);
+	uintptr_t node;
+	int err = make_node(table, &node);
+
+	if (err)
+		return err;
+	/* Relaxed: the release below publishes it. */
+	frozenref__storeptr((uintptr_t *)node, tree, relaxed);
+	/* Release: pairs with the acquire of whoever walks through the new root. */
+	if (frozenref__casptr(&table->root, root, node | height, acq_rel) != root)
+		free_node(table, node);
+	return 0;
+}
+
+/* A root that covers the pfn. */
+static int make_root(struct frozenref__table *table, uint64_t pfn, uintptr_t *root)
+{
+	for (;;) {
+		int err;
+
+		*root = frozenref__loadptr(&table->root, acquire);
+		if (!(pfn >> height_shift(entry_height(*root))))
+			return 0;
+		err = raise_root(table, *root, pfn);
+		if (err)
+			return err;
+	}
+}
+
+/* What an entry of this height leads to: what is there, or else a new node, or at 0 a leaf. */
+static int make_entry(struct frozenref__table *table, uintptr_t *entry, uint64_t pfn,
+		      unsigned height, uintptr_t *target)
+{
+	uintptr_t made;
+	uintptr_t found = frozenref__loadptr(entry, acquire);
+	int err;
+
+	*target = found;
+	if (found)
+		return 0;
+	err = height ? make_node(table, &made) : make_leaf(table, pfn, &made);
+	if (err)
+		return err;
+	/* Release: publishes the new memory. Acquire: what the winner linked is used below. */
+	found = frozenref__casptr(entry, 0, made, acq_rel);
+	if (!found) {
+		*target = made;
+		return 0;
+	}
+	*target = found;
+	if (height)
+		free_node(table, made);
+	else
+		free_leaf(table, made);
+	return 0;
+}
+
+/* The slots of the leaf of a pfn, made if need be. */
+static int find_or_make_leaf(struct frozenref__table *table, uint64_t pfn, uintptr_t *slots)
+{
+	uintptr_t root;
+	unsigned height;
+	int err;
+
+	do {
+		err = make_root(table, pfn, &root);
+		if (err)
+			return err;
+		height = entry_height(root);
+		root &= ~FROZENREF__HEIGHT_MASK;
+		if (height)
+			break;
+		/* Of height 0 the root is itself the leaf's entry, and may have been raised meanwhile. */
+		err = make_entry(table, &table->root, pfn, 0, &root);
+		if (err)
+			return err;
+	} while (entry_height(root));
+
+	while (height--) {
+		err = make_entry(table, node_entry(root, pfn, height + 1), pfn, height, &root);
+		if (err)
+			return err;
+	}
+	*slots = root;
+	return 0;
+}
+
+/* -------------------------------------------------------------------------------------- spans */
+
+static struct span span_in(const struct frozenref__table *table, uintptr_t slots, uint64_t pfn,
+			   uint64_t npages)
+{
+	uint64_t index = pfn % LEAF_SLOTS;
+	struct span span;
+
+	span.slot = slot_at(table, (struct frozenref_slot *)slots, index);
+	span.leaf = slot_leaf(table, span.slot);
+	span.n = npages < LEAF_SLOTS - index ? npages : LEAF_SLOTS - index;
+	return span;
+}
+
+int frozenref__table_make_span(struct frozenref__table *table, uint64_t pfn, uint64_t npages,
+			       struct span *span)
+{
+	uintptr_t slots;
+	int err = find_or_make_leaf(table, pfn, &slots);
+
+	if (err)
+		return err;
+	*span = span_in(table, slots, pfn, npages);
+	return 0;
+}
+
+struct span frozenref__table_span(const struct frozenref__table *table, uint64_t pfn,
+				  uint64_t npages)
+{
+	uintptr_t slot = (uintptr_t)frozenref__table_slot(table, pfn);
+
+	return span_in(table, slot & ~(uintptr_t)(leaf_bytes(table) - 1), pfn, npages);
+}
+
+/* -------------------------------------------------------------------------------------- walks */
+
+/* Below this entry, the first leaf that ends after *pfn; a leaf and an absence move *pfn alike. */
+static uintptr_t next_below(uintptr_t entry, unsigned height, uint64_t *pfn)
+{
+	uint64_t span = UINT64_C(1) << height_shift(height);
+	uint64_t end = (*pfn & ~(span - 1)) + span;
+
+	if (!entry) {
+		*pfn = end;
+		return 0;
+	}
+	if (!height) {
+		*pfn = end - span;
+		return entry;
+	}
+	while (*pfn < end) {
+		uintptr_t found = next_below(frozenref__loadptr(node_entry(entry, *pfn, height), acquire),
+					     height - 1, pfn);
+
+		if (found)
+			return found;
+	}
+	return 0;
+}
+
+struct leaf *frozenref__table_next(const struct frozenref__table *table, uint64_t *pfn)
+{
+	uintptr_t root = frozenref__loadptr(&table->root, acquire);
+	unsigned height = entry_height(root);
+	uintptr_t slots;
+
+	if (*pfn >> height_shift(height))
+		return NULL;
+	slots = next_below(root & ~FROZENREF__HEIGHT_MASK, height, pfn);
+	return slots ? slot_leaf(table, (struct frozenref_slot *)slots) : NULL;
+}
+
+static void usage_below(const struct frozenref__table *table, uintptr_t entry, unsigned height,
+			uint64_t *reserved, uint64_t *resident)
+{
+	size_t size = height ? NODE_BYTES : leaf_area(table);
+
+	if (!entry)
+		return;
+	*reserved += frozenref__backend_rounded(size);
+	*resident += frozenref__backend_resident((void *)entry, size);
+	for (unsigned i = 0; height && i < NODE_ENTRIES; i++)
+		usage_below(table, frozenref__loadptr((uintptr_t *)entry + i, acquire), height - 1,
+			    reserved, resident);
+}
+
+void frozenref__table_usage(const struct frozenref__table *table, uint64_t *reserved,
+			    uint64_t *resident)
+{
+	uintptr_t root = frozenref__loadptr(&table->root, acquire);
+
+	*reserved = 0;
+	*resident = 0;
+	usage_below(table, root & ~FROZENREF__HEIGHT_MASK, entry_height(root), reserved, resident);
+}
+
+static void destroy_below(const struct frozenref__table *table, uintptr_t entry, unsigned height)
+{
+	if (!entry)
+		return;
+	if (!height) {
+		free_leaf(table, entry);
+		return;
+	}
+	for (unsigned i = 0; i < NODE_ENTRIES; i++)
+		destroy_below(table, frozenref__loadptr((uintptr_t *)entry + i, acquire), height - 1);
+	free_node(table, entry);
+}
+
+void frozenref__table_destroy(struct frozenref__table *table)
+{
+	uintptr_t root = frozenref__loadptr(&table->root, acquire);
+
+	destroy_below(table, root & ~FROZENREF__HEIGHT_MASK, entry_height(root));
+	frozenref__storeptr(&table->root, 0, relaxed);
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The page table's interface inside lib/: leaves of slots, found or made by pfn.
+ *
+ * Used by registry.c. The lookup itself, frozenref__table_slot(), is inline in registry.h, since
+ * programs compile it in. Nothing here takes a lock: nodes and leaves are linked by compare-and-swap,
+ * and whoever loses gives back what it had made, so that a fork can leave no lock behind.
+ */
+#ifndef FROZENREF_LIB_TABLE_H
+#define FROZENREF_LIB_TABLE_H
+
+#include <frozenref/registry.h>
+
+#define LEAF_SLOTS (UINT64_C(1) << FROZENREF__LEAF_SHIFT)
+
+/*
+ * What is known of a leaf, in memory behind its slots. A leaf belongs to one span of pfns for ever:
+ * were it used for another span, a stale lookup could succeed on the wrong object.
+ */
+struct leaf {
+	uint64_t first; /* the span's first pfn */
+	uint32_t used;	/* slots that are not empty, and LEAF_RELEASING for each release() under way */
+};
+
+/* A release() keeps the registry from being destroyed, but not the pfns from being used again. */
+#define LEAF_RELEASING	UINT32_C(0x10000)
+#define LEAF_COUNT_MASK (LEAF_RELEASING - 1)
+
+/* Consecutive slots of one leaf. */
+struct span {
+	struct leaf *leaf;
+	struct frozenref_slot *slot;
+	uint64_t n;
+};
+
+static inline size_t leaf_bytes(const struct frozenref__table *table)
+{
+	return (size_t)LEAF_SLOTS << table->slot_shift;
+}
+
+static inline struct leaf *slot_leaf(const struct frozenref__table *table,
+				     const struct frozenref_slot *slot)
+{
+	return (struct leaf *)(((uintptr_t)slot & ~(uintptr_t)(leaf_bytes(table) - 1)) +
+			       leaf_bytes(table));
+}
+
+static inline struct frozenref_slot *leaf_slots(const struct frozenref__table *table,
+						struct leaf *leaf)
+{
+	return (struct frozenref_slot *)((uintptr_t)leaf - leaf_bytes(table));
+}
+
+static inline uint64_t slot_pfn(const struct frozenref__table *table,
+				const struct frozenref_slot *slot)
+{
+	const struct leaf *leaf = slot_leaf(table, slot);
+
+	return leaf->first + ((uintptr_t)slot % leaf_bytes(table) >> table->slot_shift);
+}
+
+/* The slot i places after this one, in the same leaf. */
+static inline struct frozenref_slot *slot_at(const struct frozenref__table *table,
+					     struct frozenref_slot *slot, uint64_t i)
+{
+	return (struct frozenref_slot *)((uintptr_t)slot + ((uintptr_t)i << table->slot_shift));
+}
+
+/*
+ * As much of pfn .. pfn + npages - 1 as lies in the leaf of pfn, which is made if there is none.
+ * Returns 0 or -ENOMEM. The caller has checked the range against pfn_bits.
+ */
+int frozenref__table_make_span(struct frozenref__table *table, uint64_t pfn, uint64_t npages,
+			       struct span *span);
+
+/* The same for pfns whose leaf is known to exist. */
+struct span frozenref__table_span(const struct frozenref__table *table, uint64_t pfn,
+				  uint64_t npages);
+
+/* The first leaf that ends after *pfn, or NULL; *pfn becomes its first pfn. */
+struct leaf *frozenref__table_next(const struct frozenref__table *table, uint64_t *pfn);
+
+/* Bytes of address space taken and of memory in use by nodes and leaves. */
+void frozenref__table_usage(const struct frozenref__table *table, uint64_t *reserved,
+			    uint64_t *resident);
+
+/* Gives everything back to the backend; nobody else may use the table any more. */
+void frozenref__table_destroy(struct frozenref__table *table);
+
+#endif /* FROZENREF_LIB_TABLE_H */

@@ -1,0 +1,7 @@
+# The tests; each kind has a folder and a fragment of its own.
+
+include tests/unit/local.mk
+include tests/stress/local.mk
+include tests/model/local.mk
+include tests/bench/local.mk
+include tests/consumer/local.mk
