@@ -6,6 +6,7 @@ frozenrefinclude_HEADERS = \
 	include/frozenref/backend.h \
 	include/frozenref/compiler.h \
 	include/frozenref/frozenref.h \
+	include/frozenref/probe.h \
 	include/frozenref/ref.h \
 	include/frozenref/registry.h
 nodist_frozenrefinclude_HEADERS = include/frozenref/version.h

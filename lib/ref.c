@@ -26,8 +26,10 @@ static void reset(frozenref_t *ref, uint32_t seen, uint32_t first, uint32_t last
 		/* Relaxed: whoever unfreezes next stores, and whoever gets then acquires that store. */
 		uint32_t found = frozenref__cas32(&ref->word, seen, target, relaxed);
 
-		if (found == seen)
+		if (found == seen) {
+			FROZENREF__PROBE(reset, ref, seen);
 			return;
+		}
 		seen = found;
 	}
 }
@@ -56,6 +58,7 @@ static bool is_saturated(uint32_t word)
 /* An add of n arrived in the saturated zone: report the one that crossed the border, pin the word. */
 static void saturate(frozenref_t *ref, uint32_t word, uint32_t n)
 {
+	FROZENREF__PROBE(saturated, ref, word);
 	reset_saturated(ref, word);
 	if (frozenref__word_is_live(word - n))
 		frozenref__misuse(FROZENREF_MISUSE_SATURATED, ref, word - n);
@@ -69,6 +72,7 @@ bool frozenref__try_get_slow(frozenref_t *ref, uint32_t word, uint32_t n)
 		saturate(ref, word, n);
 		return true;
 	}
+	FROZENREF__PROBE(get_failed, ref, word);
 	reset_residue(ref, word);
 	return false;
 }
@@ -91,7 +95,10 @@ bool frozenref__put_slow(frozenref_t *ref, uint32_t word, uint32_t n)
 		 * writes come after the holders' reads. Nothing to do on failure: somebody revived the
 		 * object, or won it.
 		 */
-		return frozenref__cas32(&ref->word, word, 0, acquire) == word;
+		if (frozenref__cas32(&ref->word, word, 0, acquire) != word)
+			return false;
+		FROZENREF__PROBE(frozen, ref, word);
+		return true;
 	}
 	if (is_saturated(word)) {
 		reset_saturated(ref, word);
@@ -215,6 +222,7 @@ void frozenref__misuse(enum frozenref_misuse kind, const frozenref_t *ref, uint3
 	uintptr_t handler;
 	uintptr_t arg;
 
+	FROZENREF__PROBE(misuse, ref, word);
 	while (!read_newest(&handler, &arg))
 		continue;
 	if (handler)

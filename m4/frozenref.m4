@@ -53,6 +53,19 @@ AC_DEFUN([FROZENREF_CHECK_ATOMICS], [
 	AC_SUBST([FROZENREF_REQUIRES])
 ])
 
+# Probes for tracers, in the library and in all that compiles its headers.
+AC_DEFUN([FROZENREF_CHECK_USDT], [
+	AC_ARG_ENABLE([usdt],
+		[AS_HELP_STRING([--enable-usdt], [put USDT probes on every change of a count])],
+		[], [enable_usdt=no])
+	FROZENREF_WITH_USDT=0
+	AS_IF([test "$enable_usdt" != no], [
+		AC_CHECK_HEADER([sys/sdt.h], [FROZENREF_WITH_USDT=1],
+			[AC_MSG_ERROR([--enable-usdt needs sys/sdt.h: install it (Debian: systemtap-sdt-dev)])])
+	])
+	AC_SUBST([FROZENREF_WITH_USDT])
+])
+
 # Versioned symbols, and a library that dlclose() leaves in place: it has a thread-specific key.
 AC_DEFUN([FROZENREF_CHECK_LINKER], [
 	frozenref_save_LDFLAGS=$LDFLAGS
@@ -93,6 +106,7 @@ AC_DEFUN([FROZENREF_SUMMARY], [
 	  compiler            $CC $CFLAGS
 	  shared, static      $enable_shared, $enable_static
 	  atomics             $frozenref_atomics
+	  USDT probes         $enable_usdt
 	  versioned symbols   $frozenref_cv_version_script
 	  unit tests          $have_criterion (Criterion)
 	  liburcu             $have_urcu (benchmarks)

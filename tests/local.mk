@@ -5,3 +5,4 @@ include tests/stress/local.mk
 include tests/model/local.mk
 include tests/bench/local.mk
 include tests/consumer/local.mk
+include tests/usdt/local.mk

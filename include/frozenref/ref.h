@@ -34,6 +34,7 @@
 
 #ifndef FROZENREF_NO_INLINE
 # include <frozenref/atomic.h>
+# include <frozenref/probe.h>
 #endif
 #include <frozenref/compiler.h>
 
@@ -211,6 +212,7 @@ FROZENREF__INLINE void frozenref_unfreeze(frozenref_t *ref, uint32_t refs)
 		frozenref__misuse(FROZENREF_MISUSE_UNFREEZE_LIVE, ref, old);
 		return;
 	}
+	FROZENREF__PROBE(unfreeze, ref, FROZENREF__ONE + (refs - 1));
 	/* Release: pairs with the acquire of try_get; overwrites the residue of failed gets. */
 	frozenref__store32(&ref->word, FROZENREF__ONE + (refs - 1), release);
 }
@@ -220,8 +222,10 @@ FROZENREF__INLINE bool frozenref_try_get(frozenref_t *ref)
 	/* Acquire: pairs with the release of unfreeze, through other gets' adds too. */
 	uint32_t word = frozenref__add32(&ref->word, 1, acquire) + 1;
 
-	if (FROZENREF__LIKELY(frozenref__word_is_live(word)))
+	if (FROZENREF__LIKELY(frozenref__word_is_live(word))) {
+		FROZENREF__PROBE_GET(ref, word, 1);
 		return true;
+	}
 	return frozenref__try_get_slow(ref, word, 1);
 }
 
@@ -233,8 +237,10 @@ FROZENREF__INLINE bool frozenref_try_get_n(frozenref_t *ref, uint32_t n)
 		return frozenref__bad_count(ref);
 	/* Acquire: as in try_get. */
 	word = frozenref__add32(&ref->word, n, acquire) + n;
-	if (FROZENREF__LIKELY(frozenref__word_is_live(word)))
+	if (FROZENREF__LIKELY(frozenref__word_is_live(word))) {
+		FROZENREF__PROBE_GET(ref, word, n);
 		return true;
+	}
 	return frozenref__try_get_slow(ref, word, n);
 }
 
@@ -243,6 +249,7 @@ FROZENREF__INLINE void frozenref_get(frozenref_t *ref)
 	/* Relaxed: the reference that the caller holds has ordered everything. */
 	uint32_t word = frozenref__add32(&ref->word, 1, relaxed) + 1;
 
+	FROZENREF__PROBE_GET(ref, word, 1);
 	if (FROZENREF__UNLIKELY(!frozenref__word_is_live(word)))
 		frozenref__get_slow(ref, word, 1);
 }
@@ -257,6 +264,7 @@ FROZENREF__INLINE void frozenref_get_n(frozenref_t *ref, uint32_t n)
 	}
 	/* Relaxed: as in get. */
 	word = frozenref__add32(&ref->word, n, relaxed) + n;
+	FROZENREF__PROBE_GET(ref, word, n);
 	if (FROZENREF__UNLIKELY(!frozenref__word_is_live(word)))
 		frozenref__get_slow(ref, word, n);
 }
@@ -266,6 +274,7 @@ FROZENREF__INLINE bool frozenref_put_and_lock(frozenref_t *ref)
 	/* Release: what the holder did comes before the winner's acquire in put_slow or freeze. */
 	uint32_t word = frozenref__add32(&ref->word, UINT32_MAX, release) - 1;
 
+	FROZENREF__PROBE(put, ref, word);
 	if (FROZENREF__LIKELY(frozenref__word_is_live(word)))
 		return false;
 	return frozenref__put_slow(ref, word, 1);
@@ -279,6 +288,7 @@ FROZENREF__INLINE bool frozenref_put_and_lock_n(frozenref_t *ref, uint32_t n)
 		return frozenref__bad_count(ref);
 	/* Release: as in put_and_lock. */
 	word = frozenref__add32(&ref->word, UINT32_C(0) - n, release) - n;
+	FROZENREF__PROBE(put, ref, word);
 	if (FROZENREF__LIKELY(frozenref__word_is_live(word)))
 		return false;
 	return frozenref__put_slow(ref, word, n);
@@ -288,8 +298,10 @@ FROZENREF__INLINE bool frozenref_put_and_lock_likely_last(frozenref_t *ref)
 {
 	/* Acquire and release: this is the subtraction and the compare-and-swap of a put in one. */
 	if (FROZENREF__LIKELY(frozenref__cas32(&ref->word, FROZENREF__ONE, 0, acq_rel) ==
-			      FROZENREF__ONE))
+			      FROZENREF__ONE)) {
+		FROZENREF__PROBE(frozen, ref, FROZENREF__ONE);
 		return true;
+	}
 	return frozenref_put_and_lock(ref);
 }
 
@@ -298,6 +310,7 @@ FROZENREF__INLINE bool frozenref_put_and_lock_left(frozenref_t *ref, uint32_t *l
 	/* Release: as in put_and_lock. */
 	uint32_t word = frozenref__add32(&ref->word, UINT32_MAX, release) - 1;
 
+	FROZENREF__PROBE(put, ref, word);
 	*left = frozenref__word_count(word);
 	if (FROZENREF__LIKELY(frozenref__word_is_live(word)))
 		return false;
@@ -320,8 +333,13 @@ FROZENREF__INLINE bool frozenref_put_and_lock_rcu(frozenref_t *ref)
 			found = frozenref__cas32(&ref->word, word, 0, acq_rel);
 		else
 			found = frozenref__cas32(&ref->word, word, word - 1, release);
-		if (FROZENREF__LIKELY(found == word))
+		if (FROZENREF__LIKELY(found == word)) {
+			if (last)
+				FROZENREF__PROBE(frozen, ref, word);
+			else
+				FROZENREF__PROBE(put, ref, word - 1);
 			return last;
+		}
 		word = found;
 	}
 	if (frozenref__word_count(word) != FROZENREF_SATURATED)
@@ -340,7 +358,10 @@ FROZENREF__INLINE bool frozenref_freeze(frozenref_t *ref, uint32_t expected)
 	 * Acquire: pairs with the release of the puts that left `expected`. Release: a get that fails
 	 * because of this store, and acquires it, sees what the freezer did before.
 	 */
-	return frozenref__cas32(&ref->word, word, 0, acq_rel) == word;
+	if (frozenref__cas32(&ref->word, word, 0, acq_rel) != word)
+		return false;
+	FROZENREF__PROBE(frozen, ref, word);
+	return true;
 }
 
 FROZENREF__INLINE uint32_t frozenref_count(const frozenref_t *ref)

@@ -384,6 +384,7 @@ FROZENREF__INLINE bool frozenref_slot_put(struct frozenref_registry *reg,
 	/* Release: as in frozenref_put_and_lock(), whose cold half frozenref__slot_put_slow() calls. */
 	uint32_t word = frozenref__add32(&slot->ref.word, UINT32_MAX, release) - 1;
 
+	FROZENREF__PROBE(put, &slot->ref, word);
 	if (FROZENREF__LIKELY(frozenref__word_is_live(word)))
 		return false;
 	return frozenref__slot_put_slow(reg, slot, word);
@@ -395,6 +396,7 @@ FROZENREF__INLINE bool frozenref_slot_put_left(struct frozenref_registry *reg,
 	/* Release: as in frozenref_slot_put(). */
 	uint32_t word = frozenref__add32(&slot->ref.word, UINT32_MAX, release) - 1;
 
+	FROZENREF__PROBE(put, &slot->ref, word);
 	*left = frozenref__word_count(word);
 	if (FROZENREF__LIKELY(frozenref__word_is_live(word)))
 		return false;
