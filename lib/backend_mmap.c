@@ -2,8 +2,9 @@
 /*
  * The default backend: anonymous private memory from mmap(2), and what lib/backend.h adds to it.
  *
- * Called by table.c. Relies on mmap, mprotect, madvise and mincore. Reserved memory is inaccessible,
- * counts against no overcommit limit, and stays out of core dumps until it is committed.
+ * Called by table.c. Relies on mmap, mprotect, madvise and mincore. Reserved memory is
+ * inaccessible, counts against no overcommit limit, and stays out of core dumps until it is
+ * committed.
  */
 #include <config.h>
 
@@ -30,7 +31,10 @@ size_t frozenref__backend_rounded(size_t size)
 	return (size + page_size() - 1) & ~(page_size() - 1);
 }
 
-/* Cuts a mapping down to the aligned part in its middle. Unmapping at an end cannot run out of maps. */
+/*
+ * Cuts a mapping down to the aligned part in its middle. Unmapping at an end cannot run out of
+ * maps.
+ */
 static void *cut(char *mapped, size_t mapped_size, size_t size, size_t align)
 {
 	size_t before = (size_t)(-(uintptr_t)mapped & (align - 1));
@@ -53,7 +57,8 @@ static int reserve(void *context, size_t size, size_t align, void **address)
 	size = frozenref__backend_rounded(size);
 	if (size > SIZE_MAX - slack)
 		return -ENOMEM;
-	mapped = mmap(NULL, size + slack, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	mapped = mmap(NULL, size + slack, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+		      -1, 0);
 	if (mapped == MAP_FAILED)
 		return -ENOMEM;
 	*address = cut(mapped, size + slack, size, align);
@@ -69,8 +74,8 @@ static int commit(void *context, void *address, size_t size)
 	(void)context;
 	size = frozenref__backend_rounded(size);
 	/*
-	 * After mlockall(MCL_FUTURE) the range is locked, and becoming writable would populate all of
-	 * it. Where nothing is locked this changes nothing.
+	 * After mlockall(MCL_FUTURE) the range is locked, and becoming writable would populate all
+	 * of it. Where nothing is locked this changes nothing.
 	 */
 	(void)munlock(address, size);
 	if (mprotect(address, size, PROT_READ | PROT_WRITE) != 0)
@@ -129,7 +134,10 @@ int frozenref__backend_map(const struct frozenref_backend *backend, size_t size,
 
 void frozenref__backend_unmap(const struct frozenref_backend *backend, void *address, size_t size)
 {
-	/* A backend that refuses keeps the range; there is nothing that could be done about it here. */
+	/*
+	 * A backend that refuses keeps the range; there is nothing that could be done about it
+	 * here.
+	 */
 	(void)backend->release(backend->context, address, size);
 }
 
@@ -141,7 +149,8 @@ size_t frozenref__backend_resident(void *address, size_t size)
 	size_t end = frozenref__backend_rounded(size);
 
 	for (size_t at = 0; at < end; at += sizeof(in_memory) * page) {
-		size_t length = end - at < sizeof(in_memory) * page ? end - at : sizeof(in_memory) * page;
+		size_t length =
+			end - at < sizeof(in_memory) * page ? end - at : sizeof(in_memory) * page;
 
 		if (mincore((char *)address + at, length, in_memory) != 0)
 			return resident;

@@ -3,7 +3,8 @@
  * Structs that begin with their size, so that programs and the library may be of different age.
  *
  * Used by every create and stats function; relies on nothing. A configuration of a size that this
- * library does not know is refused: it may ask for something unknown, and its end cannot be trusted.
+ * library does not know is refused: it may ask for something unknown, and its end cannot be
+ * trusted.
  */
 #ifndef FROZENREF_LIB_CONFIG_STRUCT_H
 #define FROZENREF_LIB_CONFIG_STRUCT_H

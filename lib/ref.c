@@ -2,8 +2,8 @@
 /*
  * The counter's cold half: what happens when the word after an add is not live, and misuse.
  *
- * Called by the inline functions of ref.h. Relies on atomic.h, write(2) and abort(3) only, so that all
- * of it may run in a signal handler. The zones are drawn at the top of ref.h.
+ * Called by the inline functions of ref.h. Relies on atomic.h, write(2) and abort(3) only, so that
+ * all of it may run in a signal handler. The zones are drawn at the top of ref.h.
  */
 #include <stdlib.h>
 #include <unistd.h>
@@ -23,7 +23,7 @@
 static void reset(frozenref_t *ref, uint32_t seen, uint32_t first, uint32_t last, uint32_t target)
 {
 	while (seen >= first && seen <= last) {
-		/* Relaxed: whoever unfreezes next stores, and whoever gets then acquires that store. */
+		/* Relaxed: orders nothing; the next unfreeze publishes by a store of its own. */
 		uint32_t found = frozenref__cas32(&ref->word, seen, target, relaxed);
 
 		if (found == seen) {
@@ -55,7 +55,9 @@ static bool is_saturated(uint32_t word)
 	return frozenref__word_count(word) == FROZENREF_SATURATED;
 }
 
-/* An add of n arrived in the saturated zone: report the one that crossed the border, pin the word. */
+/*
+ * An add of n arrived in the saturated zone: report the one that crossed the border, pin the word.
+ */
 static void saturate(frozenref_t *ref, uint32_t word, uint32_t n)
 {
 	FROZENREF__PROBE(saturated, ref, word);
@@ -91,9 +93,9 @@ bool frozenref__put_slow(frozenref_t *ref, uint32_t word, uint32_t n)
 {
 	if (word == FROZENREF__DYING) {
 		/*
-		 * Acquire: pairs with the release of every put of this lifetime, so that the winner's
-		 * writes come after the holders' reads. Nothing to do on failure: somebody revived the
-		 * object, or won it.
+		 * Acquire: pairs with the release of every put of this lifetime, so that the
+		 * winner's writes come after the holders' reads. Nothing to do on failure: somebody
+		 * revived the object, or won it.
 		 */
 		if (frozenref__cas32(&ref->word, word, 0, acquire) != word)
 			return false;
@@ -148,19 +150,20 @@ static const char *describe(enum frozenref_misuse kind)
 {
 	switch (kind) {
 	case FROZENREF_MISUSE_PUT_FROZEN:
-		return "put on a frozen object (PUT_FROZEN): usually a reference that was put twice";
+		return "put on a frozen object (PUT_FROZEN): "
+		       "usually a reference that was put twice";
 	case FROZENREF_MISUSE_GET_FROZEN:
-		return "get on a frozen object (GET_FROZEN): usually get called without holding a "
-		       "reference, where try_get belongs";
+		return "get on a frozen object (GET_FROZEN): "
+		       "usually get called without holding a reference, where try_get belongs";
 	case FROZENREF_MISUSE_SATURATED:
-		return "too many references (SATURATED): usually a path that forgets its put; the object "
-		       "will never be freed";
+		return "too many references (SATURATED): "
+		       "usually a path that forgets its put; the object will never be freed";
 	case FROZENREF_MISUSE_UNFREEZE_LIVE:
-		return "unfreeze of an object that is not frozen (UNFREEZE_LIVE): usually published "
-		       "twice, or by somebody who does not own it";
+		return "unfreeze of an object that is not frozen (UNFREEZE_LIVE): "
+		       "usually published twice, or by somebody who does not own it";
 	case FROZENREF_MISUSE_BAD_COUNT:
-		return "number of references out of range (BAD_COUNT): usually a computed count that "
-		       "was 0 or overflowed";
+		return "number of references out of range (BAD_COUNT): "
+		       "usually a computed count that was 0 or overflowed";
 	}
 	return "unknown misuse";
 }
@@ -183,7 +186,7 @@ static void default_handler(enum frozenref_misuse kind, const frozenref_t *ref, 
 	append(&line, ", word ");
 	append_hex(&line, word);
 	append(&line, "\n");
-	/* One write, so that the lines of two threads do not mix; there is nobody to tell if it fails. */
+	/* One write, so that two threads' lines do not mix; there is nobody to tell if it fails. */
 	if (write(STDERR_FILENO, line.text, line.used) < 0)
 		line.used = 0;
 	if (kind != FROZENREF_MISUSE_SATURATED)
@@ -212,7 +215,9 @@ static bool read_newest(uintptr_t *handler, uintptr_t *arg)
 
 	*handler = frozenref__loadptr(&ring[at % RING].handler, relaxed);
 	*arg = frozenref__loadptr(&ring[at % RING].arg, relaxed);
-	/* Pairs with the release fence of the setter that reuses this place, RING settings later. */
+	/*
+	 * Pairs with the release fence of the setter that reuses this place, RING settings later.
+	 */
 	frozenref__fence(acquire);
 	return frozenref__load32(&newest, relaxed) - at < RING - 1;
 }
@@ -245,8 +250,8 @@ frozenref_misuse_fn *frozenref_set_misuse_handler(frozenref_misuse_fn *handler, 
 	if (old_arg)
 		*old_arg = (void *)frozenref__loadptr(&ring[at % RING].arg, relaxed);
 	/*
-	 * A reader that sees either store below must also see that `newest` moved on: the fence pairs
-	 * with the one in read_newest().
+	 * A reader that sees either store below must also see that `newest` moved on: the fence
+	 * pairs with the one in read_newest().
 	 */
 	frozenref__fence(release);
 	frozenref__storeptr(&ring[(at + 1) % RING].handler, (uintptr_t)handler, relaxed);

@@ -2,20 +2,20 @@
 /*
  * The registry's writers and cold paths: insert, erase, freeze, the last put.
  *
- * Called by programs and by the inline functions of registry.h. Relies on table.c for slots that never
- * move, and on ref.c. No function takes a lock.
+ * Called by programs and by the inline functions of registry.h. Relies on table.c for slots that
+ * never move, and on ref.c. No function takes a lock.
  *
- * A slot's flags word is the lock of its head: an insert claims it, an erase marks it, a freezer sets
- * BUSY in it, each by compare-and-swap. Who may write what:
+ * A slot's flags word is the lock of its head: an insert claims it, an erase marks it, a freezer
+ * sets BUSY in it, each by compare-and-swap. Who may write what:
  *
  *	empty -> CLAIM		an insert; from then on the slot is its own
- *	CLAIM -> USED		the insert, after the word is live: so a USED slot that is not BUSY has
- *				a live word for as long as the registry holds its reference, which lets
- *				an erase drop that reference without another look
+ *	CLAIM -> USED		the insert, after the word is live: so a USED slot that is not
+ *				BUSY has a live word for as long as the registry holds its
+ *				reference, which lets an erase drop it without another look
  *	CLAIM -> USED|BUSY	insert_frozen: the word is frozen and the caller owns it
  *	USED -> USED|BUSY	a freeze, before it tries the word
- *	USED -> USED|ERASED	an erase; it drops the registry's reference if BUSY was clear, and else
- *				leaves that to whoever clears BUSY, since a freezer may have counted it
+ *	USED -> USED|ERASED	an erase; it drops the registry's reference if BUSY was clear, and
+ *				else leaves that to whoever clears BUSY: a freezer may count it
  *	USED.. -> empty		the owner: the last put, or erase_frozen
  */
 #include <errno.h>
@@ -50,7 +50,7 @@ static uint32_t flags_pages(uint32_t flags)
 	return flags >> FROZENREF__SLOT_PAGES_SHIFT;
 }
 
-/* ---------------------------------------------------------------------------- create and destroy */
+/* --------------------------------------------------------------------------- create and destroy */
 
 static int check_config(const struct frozenref_registry_config *config)
 {
@@ -97,8 +97,11 @@ int frozenref_registry_destroy(struct frozenref_registry *reg)
 
 	if (!reg)
 		return -EINVAL;
-	for (uint64_t pfn = 0; (leaf = frozenref__table_next(&reg->table, &pfn)); pfn += LEAF_SLOTS) {
-		/* Acquire: pairs with the release of the last leave(), whose thread is done here. */
+	for (uint64_t pfn = 0; (leaf = frozenref__table_next(&reg->table, &pfn));
+	     pfn += LEAF_SLOTS) {
+		/*
+		 * Acquire: pairs with the release of the last leave(), whose thread is done here.
+		 */
 		if (frozenref__load32(&leaf->used, acquire))
 			return -EBUSY;
 	}
@@ -118,7 +121,9 @@ static struct frozenref_slot *find_head(const struct frozenref_registry *reg, ui
 
 	if (!slot)
 		return NULL;
-	/* Acquire, both: pairs with the release that emptied or took the slot, for those who wait. */
+	/*
+	 * Acquire, both: pairs with the release that emptied or took the slot, for those who wait.
+	 */
 	*flags = frozenref__load32(&slot->flags, acquire);
 	if (!(*flags & FROZENREF__SLOT_TAIL))
 		return *flags & FROZENREF__SLOT_USED ? slot : NULL;
@@ -159,14 +164,18 @@ enum frozenref_state frozenref_registry_state(struct frozenref_registry *reg, ui
 	if (head)
 		return head_state(head, flags);
 	slot = frozenref__table_slot(&reg->table, pfn);
-	/* Being inserted, or a tail that its object's end has not reached yet: taken, but not for long. */
+	/*
+	 * Being inserted, or a tail that its object's end has not reached yet: taken, but not for
+	 * long.
+	 */
 	if (slot && frozenref__load32(&slot->flags, acquire))
 		return FROZENREF_FROZEN;
 	return FROZENREF_EMPTY;
 }
 
 /* Through a tail, or where the flags say that a lookup will probably fail. */
-struct frozenref_slot *frozenref__registry_try_get_slow(struct frozenref_registry *reg, uint64_t pfn)
+struct frozenref_slot *frozenref__registry_try_get_slow(struct frozenref_registry *reg,
+							uint64_t pfn)
 {
 	uint32_t flags;
 	struct frozenref_slot *head = find_head(reg, pfn, &flags);
@@ -174,8 +183,9 @@ struct frozenref_slot *frozenref__registry_try_get_slow(struct frozenref_registr
 	if (!head || !frozenref__slot_is_plain(flags) || !frozenref_try_get(&head->ref))
 		return NULL;
 	/*
-	 * Relaxed: the get's acquire has ordered it. That the object's own page count covers the pfn
-	 * is what makes a lookup through a stale tail safe; nothing else need be looked at again.
+	 * Relaxed: the get's acquire has ordered it. That the object's own page count covers the
+	 * pfn is what makes a lookup through a stale tail safe; nothing else need be looked at
+	 * again.
 	 */
 	flags = frozenref__load32(&head->flags, relaxed);
 	if ((flags & FROZENREF__SLOT_USED) && !(flags & FROZENREF__SLOT_ERASED) &&
@@ -190,7 +200,7 @@ void frozenref__registry_drop(struct frozenref_registry *reg, struct frozenref_s
 	frozenref_slot_put(reg, slot);
 }
 
-/* --------------------------------------------------------------------------- taking pfns, emptying */
+/* ------------------------------------------------------------------------ taking pfns, emptying */
 
 /* Before any slot of the leaf is touched. */
 static void enter(struct leaf *leaf, uint64_t n)
@@ -251,7 +261,8 @@ static int claim_pfns(struct frozenref_registry *reg, uint64_t first, uint64_t n
 
 	while (done < npages) {
 		struct span span;
-		int err = frozenref__table_make_span(&reg->table, first + done, npages - done, &span);
+		int err =
+			frozenref__table_make_span(&reg->table, first + done, npages - done, &span);
 
 		if (!err)
 			err = claim_span(reg, span);
@@ -340,8 +351,8 @@ int frozenref_registry_insert_range(struct frozenref_registry *reg, uint64_t pfn
 		return err;
 	frozenref_unfreeze(&slot->ref, 1);
 	/*
-	 * After the word, so that nobody finds the slot USED and the word frozen. Release: pairs with
-	 * the acquire of erase and freeze, whose puts and compare-and-swaps must find it live.
+	 * After the word, so that nobody finds the slot USED and the word frozen. Release: pairs
+	 * with the acquire of erase and freeze, whose puts and compare-and-swaps must find it live.
 	 */
 	frozenref__store32(&slot->flags, make_flags(FROZENREF__SLOT_USED, npages), release);
 	return 0;
@@ -365,12 +376,13 @@ int frozenref_registry_insert_frozen(struct frozenref_registry *reg, uint64_t pf
 		return err;
 	/* Release: state() and slot() may lead others here, who acquire it. */
 	frozenref__store32(&slot->flags,
-			   make_flags(FROZENREF__SLOT_USED | FROZENREF__SLOT_BUSY, npages), release);
+			   make_flags(FROZENREF__SLOT_USED | FROZENREF__SLOT_BUSY, npages),
+			   release);
 	*slotp = slot;
 	return 0;
 }
 
-/* ------------------------------------------------------------------------------- the object's end */
+/* ----------------------------------------------------------------------------- the object's end */
 
 struct ended {
 	void *object;
@@ -383,7 +395,8 @@ struct ended {
  * and each leaf is left after the last touch of it, since the pfns may be taken again at once.
  * `releasing` keeps the registry from being destroyed until release_done().
  */
-static struct ended empty(struct frozenref_registry *reg, struct frozenref_slot *slot, bool releasing)
+static struct ended empty(struct frozenref_registry *reg, struct frozenref_slot *slot,
+			  bool releasing)
 {
 	struct ended ended = {
 		.object = frozenref_slot_object(slot),
@@ -392,7 +405,8 @@ static struct ended empty(struct frozenref_registry *reg, struct frozenref_slot 
 	};
 
 	if (releasing)
-		(void)frozenref__add32(&slot_leaf(&reg->table, slot)->used, LEAF_RELEASING, relaxed);
+		(void)frozenref__add32(&slot_leaf(&reg->table, slot)->used, LEAF_RELEASING,
+				       relaxed);
 	frozenref__storeptr(&slot->object.address, 0, relaxed);
 	frozenref__store32(&slot->user, 0, relaxed);
 	release_pfns(reg, ended.pfn, ended.npages);
@@ -442,11 +456,15 @@ int frozenref_registry_erase(struct frozenref_registry *reg, uint64_t pfn)
 		head = find_head(reg, pfn, &flags);
 		if (!head || flags & FROZENREF__SLOT_ERASED)
 			return -ENOENT;
-		/* Only an owner's BUSY goes with a frozen word; a freeze that is being tried does not. */
+		/*
+		 * Only an owner's BUSY goes with a frozen word; a freeze that is being tried does
+		 * not.
+		 */
 		if (flags & FROZENREF__SLOT_BUSY && frozenref_is_frozen(&head->ref))
 			return -EBUSY;
 		/* Acquire: with the insert's release, the word is live. Release: for unbusy(). */
-		found = frozenref__cas32(&head->flags, flags, flags | FROZENREF__SLOT_ERASED, acq_rel);
+		found = frozenref__cas32(&head->flags, flags, flags | FROZENREF__SLOT_ERASED,
+					 acq_rel);
 		if (found == flags)
 			break;
 	}
@@ -456,7 +474,7 @@ int frozenref_registry_erase(struct frozenref_registry *reg, uint64_t pfn)
 	return 0;
 }
 
-/* --------------------------------------------------------------------------- freeze and unfreeze */
+/* -------------------------------------------------------------------------- freeze and unfreeze */
 
 /* Ends a freeze, or an attempt, and does what an erase left to us meanwhile. */
 static void unbusy(struct frozenref_registry *reg, struct frozenref_slot *slot)

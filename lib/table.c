@@ -2,9 +2,10 @@
 /*
  * The page table: memory for slots only where pfns are in use, at addresses that never change.
  *
- * Called by registry.c, through table.h. Relies on a backend for memory and on atomic.h. The layout of
- * nodes and entries is at the end of registry.h. Writers race here without a lock: a new node or leaf
- * is linked by one compare-and-swap, and the loser of a race releases its own and takes the winner's.
+ * Called by registry.c, through table.h. Relies on a backend for memory and on atomic.h. The layout
+ * of nodes and entries is at the end of registry.h. Writers race here without a lock: a new node or
+ * leaf is linked by one compare-and-swap, and the loser of a race releases its own and takes the
+ * winner's.
  */
 #include <errno.h>
 
@@ -159,7 +160,10 @@ static int find_or_make_leaf(struct frozenref__table *table, uint64_t pfn, uintp
 		root &= ~FROZENREF__HEIGHT_MASK;
 		if (height)
 			break;
-		/* Of height 0 the root is itself the leaf's entry, and may have been raised meanwhile. */
+		/*
+		 * Of height 0 the root is itself the leaf's entry, and may have been raised
+		 * meanwhile.
+		 */
 		err = make_entry(table, &table->root, pfn, 0, &root);
 		if (err)
 			return err;
@@ -225,8 +229,9 @@ static uintptr_t next_below(uintptr_t entry, unsigned height, uint64_t *pfn)
 		return entry;
 	}
 	while (*pfn < end) {
-		uintptr_t found = next_below(frozenref__loadptr(node_entry(entry, *pfn, height), acquire),
-					     height - 1, pfn);
+		uintptr_t found =
+			next_below(frozenref__loadptr(node_entry(entry, *pfn, height), acquire),
+				   height - 1, pfn);
 
 		if (found)
 			return found;
@@ -279,7 +284,8 @@ static void destroy_below(const struct frozenref__table *table, uintptr_t entry,
 		return;
 	}
 	for (unsigned i = 0; i < NODE_ENTRIES; i++)
-		destroy_below(table, frozenref__loadptr((uintptr_t *)entry + i, acquire), height - 1);
+		destroy_below(table, frozenref__loadptr((uintptr_t *)entry + i, acquire),
+			      height - 1);
 	free_node(table, entry);
 }
 

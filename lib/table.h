@@ -3,8 +3,9 @@
  * The page table's interface inside lib/: leaves of slots, found or made by pfn.
  *
  * Used by registry.c. The lookup itself, frozenref__table_slot(), is inline in registry.h, since
- * programs compile it in. Nothing here takes a lock: nodes and leaves are linked by compare-and-swap,
- * and whoever loses gives back what it had made, so that a fork can leave no lock behind.
+ * programs compile it in. Nothing here takes a lock: nodes and leaves are linked by
+ * compare-and-swap, and whoever loses gives back what it had made, so that a fork can leave no lock
+ * behind.
  */
 #ifndef FROZENREF_LIB_TABLE_H
 #define FROZENREF_LIB_TABLE_H
@@ -19,7 +20,7 @@
  */
 struct leaf {
 	uint64_t first; /* the span's first pfn */
-	uint32_t used;	/* slots that are not empty, and LEAF_RELEASING for each release() under way */
+	uint32_t used;	/* slots not empty, and LEAF_RELEASING for each release() under way */
 };
 
 /* A release() keeps the registry from being destroyed, but not the pfns from being used again. */

@@ -15,13 +15,13 @@
  *	frozenref__store32(p, v, order)		relaxed, release
  *	frozenref__add32(p, n, order)		relaxed, acquire, release; returns the OLD value
  *	frozenref__and32(p, mask, order)	acq_rel; returns the OLD value
- *	frozenref__cas32(p, old, new, order)	relaxed, acquire, release, acq_rel; strong; returns the
- *						value found, which is `old` if and only if it stored;
- *						a failure orders nothing
+ *	frozenref__cas32(p, old, new, order)	relaxed, acquire, release, acq_rel; strong; returns
+ *						the value found, which is `old` if and only if it
+ *						stored; a failure orders nothing
  *	frozenref__fence(order)			acquire, release
  *
- * and load, store, add and cas on uintptr_t with the suffix `ptr` instead of `32`. The order is a bare
- * word, so that every use shows it and a missing one does not compile.
+ * and load, store, add and cas on uintptr_t with the suffix `ptr` instead of `32`. The order is a
+ * bare word, so that every use shows it and a missing one does not compile.
  */
 #ifndef FROZENREF_ATOMIC_H
 #define FROZENREF_ATOMIC_H
@@ -31,6 +31,8 @@
 #include <frozenref/compiler.h>
 #include <frozenref/version.h>
 
+/* Tables of macros, aligned by hand. */
+/* clang-format off */
 #if defined(FROZENREF_ATOMIC_BACKEND)
 # include FROZENREF_ATOMIC_BACKEND
 
@@ -110,7 +112,8 @@ FROZENREF__HELPER uint32_t frozenref__and32_acq_rel(uint32_t *p, uint32_t mask)
 # define frozenref__load32(p, order)      (__atomic_load_n((p), FROZENREF__ORDER_##order))
 # define frozenref__store32(p, v, order)  (__atomic_store_n((p), (v), FROZENREF__ORDER_##order))
 # define frozenref__add32(p, n, order)    (__atomic_fetch_add((p), (n), FROZENREF__ORDER_##order))
-# define frozenref__and32(p, mask, order) (__atomic_fetch_and((p), (mask), FROZENREF__ORDER_##order))
+# define frozenref__and32(p, mask, order)                                                          \
+	(__atomic_fetch_and((p), (mask), FROZENREF__ORDER_##order))
 # define frozenref__cas32(p, old, new, order) (frozenref__cas32_##order((p), (old), (new)))
 
 # define frozenref__loadptr(p, order)     (__atomic_load_n((p), FROZENREF__ORDER_##order))
@@ -137,5 +140,6 @@ FROZENREF__DEFINE_CAS(ptr, uintptr_t, acq_rel)
 
 # undef FROZENREF__DEFINE_CAS
 #endif
+/* clang-format on */
 
 #endif /* FROZENREF_ATOMIC_H */

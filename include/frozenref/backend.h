@@ -3,7 +3,8 @@
  * Where the memory of registries and caches comes from: four functions and their context.
  *
  * Implemented by lib/backend_mmap.c, which is the default, and by allocators that want to host that
- * memory in address ranges of their own. Called by lib/table.c from any thread, without a lock held.
+ * memory in address ranges of their own. Called by lib/table.c from any thread, without a lock
+ * held.
  *
  * What the library builds on: an address range, once reserved, stays the library's until release();
  * committed memory reads as zero at first; purged memory stays readable and writable, and reads as
@@ -19,7 +20,9 @@
 
 FROZENREF__BEGIN_DECLS
 
-/* Each function returns 0 or a negative errno, and on failure has changed nothing. Sizes in bytes. */
+/*
+ * Each function returns 0 or a negative errno, and on failure has changed nothing. Sizes in bytes.
+ */
 struct frozenref_backend {
 	uint32_t size; /* sizeof(struct frozenref_backend) */
 	void *context; /* handed to each function */

@@ -10,14 +10,14 @@
  *
  *	by a program				static inline functions with their bodies
  *	with FROZENREF_NO_INLINE defined	declarations only, for foreign-function interfaces
- *	by lib/symbols.c			bodies with external linkage: these become the symbols
+ *	by lib/symbols.c			bodies with external linkage: the library's symbols
  */
 #ifndef FROZENREF_COMPILER_H
 #define FROZENREF_COMPILER_H
 
 #ifdef __cplusplus
 # define FROZENREF__BEGIN_DECLS extern "C" {
-# define FROZENREF__END_DECLS   }
+# define FROZENREF__END_DECLS	}
 #else
 # define FROZENREF__BEGIN_DECLS
 # define FROZENREF__END_DECLS
@@ -42,7 +42,7 @@
 #define FROZENREF__UNLIKELY(condition) __builtin_expect(!!(condition), 0)
 
 /* Out-of-line halves of the hot paths: kept away from them, and never thought likely. */
-#define FROZENREF__COLD       __attribute__((cold, noinline))
+#define FROZENREF__COLD	      __attribute__((cold, noinline))
 #define FROZENREF__MUST_CHECK __attribute__((warn_unused_result))
 
 #endif /* FROZENREF_COMPILER_H */

@@ -2,8 +2,8 @@
 /*
  * USDT probes on every change of a count: what tracers (bpftrace, systemtap, perf, gdb) attach to.
  *
- * Used by ref.h, lib/ref.c and nothing else. With --enable-usdt each probe is a nop and an ELF note of
- * provider "frozenref", in the library and in every program that compiles the inline functions;
+ * Used by ref.h, lib/ref.c and nothing else. With --enable-usdt each probe is a nop and an ELF note
+ * of provider "frozenref", in the library and in every program that compiles the inline functions;
  * without it, which is the default, the macros leave no trace in the code. Each probe has two
  * arguments, the counter's address and a word:
  *
@@ -25,21 +25,20 @@
 # include <sys/sdt.h>
 # ifdef __clang__
 /* clang -pedantic warns of how <sys/sdt.h> calls its own variadic macros. */
-#  define FROZENREF__PROBE(name, ref, word)                                                        \
-	 _Pragma("clang diagnostic push")                                                          \
-	 _Pragma("clang diagnostic ignored \"-Wgnu-zero-variadic-macro-arguments\"")               \
-	 DTRACE_PROBE2(frozenref, name, (ref), (word))                                             \
-	 _Pragma("clang diagnostic pop")
+#  define FROZENREF__PROBE(name, ref, word)                                            \
+   _Pragma("clang diagnostic push")                                                    \
+	   _Pragma("clang diagnostic ignored \"-Wgnu-zero-variadic-macro-arguments\"") \
+		   DTRACE_PROBE2(frozenref, name, (ref), (word)) _Pragma("clang diagnostic pop")
 # else
 #  define FROZENREF__PROBE(name, ref, word) DTRACE_PROBE2(frozenref, name, (ref), (word))
 # endif
 /* A get whose add of n found the word dying; the comparison is there for the probe alone. */
-# define FROZENREF__PROBE_GET(ref, word, n)                                                        \
-	do {                                                                                       \
-		if ((word) - (n) == FROZENREF__DYING)                                              \
-			FROZENREF__PROBE(revived, ref, word);                                      \
-		FROZENREF__PROBE(get, ref, word);                                                  \
-	} while (0)
+# define FROZENREF__PROBE_GET(ref, word, n) \
+  do {                                      \
+   if ((word) - (n) == FROZENREF__DYING)    \
+    FROZENREF__PROBE(revived, ref, word);   \
+   FROZENREF__PROBE(get, ref, word);        \
+  } while (0)
 #else
 # define FROZENREF__PROBE(name, ref, word)  ((void)0)
 # define FROZENREF__PROBE_GET(ref, word, n) ((void)0)

@@ -14,15 +14,15 @@
  *	f0000000 - ffffffff	a put on a frozen word wrapped: misuse, put back to frozen
  *
  * Live is one signed comparison, of the word after the add, for gets and for puts. A frozen word is
- * made live by frozenref_unfreeze() and by nothing else. The add of a failed get is never undone: an
- * unfreeze in between would turn the undoing into a put that nobody is entitled to.
+ * made live by frozenref_unfreeze() and by nothing else. The add of a failed get is never undone:
+ * an unfreeze in between would turn the undoing into a put that nobody is entitled to.
  *
  * A put that takes the word to dying touches it once more, perhaps after somebody else revived it,
- * dropped it, won and freed the object. So the memory of a counter that others may frozenref_try_get()
- * must outlive every put: type-stable memory (registry.h, cache.h do that), or a grace period that
- * covers gets and puts, or frozenref_put_and_lock_rcu() for every put. For the same reason a winner
- * must learn what to destroy from the object as it is now: it may have won for a later lifetime than
- * the one whose reference it dropped.
+ * dropped it, won and freed the object. So the memory of a counter that others may
+ * frozenref_try_get() must outlive every put: type-stable memory (registry.h, cache.h do that), or
+ * a grace period that covers gets and puts, or frozenref_put_and_lock_rcu() for every put. For the
+ * same reason a winner must learn what to destroy from the object as it is now: it may have won for
+ * a later lifetime than the one whose reference it dropped.
  *
  * Every function here is safe to call from any thread and from signal handlers, and takes no lock.
  */
@@ -51,22 +51,24 @@ typedef struct frozenref {
 #define FROZENREF_INIT { 0 }
 /* clang-format on */
 
-#define FROZENREF_MAX       (UINT32_C(1) << 30) /* most references one object may have */
+#define FROZENREF_MAX	    (UINT32_C(1) << 30) /* most references one object may have */
 #define FROZENREF_BULK_MAX  UINT32_C(65536)	/* most references one call may take or drop */
 #define FROZENREF_SATURATED UINT32_MAX		/* frozenref_count() of an overflowed counter */
 
-/* Makes the counter frozen, whatever it held: for memory that is not zero, before it is reachable. */
+/*
+ * Makes the counter frozen, whatever it held: for memory that is not zero, before it is reachable.
+ */
 FROZENREF__INLINE void frozenref_init_as_frozen(frozenref_t *ref);
 
 /*
- * Publishes a frozen object with `refs` references, 1 to FROZENREF_MAX; only its owner may. Release:
- * what the owner wrote before is seen by whoever gets a reference.
+ * Publishes a frozen object with `refs` references, 1 to FROZENREF_MAX; only its owner may.
+ * Release: what the owner wrote before is seen by whoever gets a reference.
  */
 FROZENREF__INLINE void frozenref_unfreeze(frozenref_t *ref, uint32_t refs);
 
 /*
- * Takes one reference, or n (1 to FROZENREF_BULK_MAX), if the object is live; false if it is frozen.
- * One unconditional atomic add. Acquire on success. True for a saturated counter.
+ * Takes one reference, or n (1 to FROZENREF_BULK_MAX), if the object is live; false if it is
+ * frozen. One unconditional atomic add. Acquire on success. True for a saturated counter.
  */
 FROZENREF__INLINE FROZENREF__MUST_CHECK bool frozenref_try_get(frozenref_t *ref);
 FROZENREF__INLINE FROZENREF__MUST_CHECK bool frozenref_try_get_n(frozenref_t *ref, uint32_t n);
@@ -77,13 +79,15 @@ FROZENREF__INLINE void frozenref_get_n(frozenref_t *ref, uint32_t n);
 
 /*
  * Drops one reference, or n (1 to FROZENREF_BULK_MAX). True: it was the last, the word is frozen by
- * this call, and the caller owns the object; exactly one caller gets true in each lifetime. Release;
- * acquire when true.
+ * this call, and the caller owns the object; exactly one caller gets true in each lifetime.
+ * Release; acquire when true.
  */
 FROZENREF__INLINE FROZENREF__MUST_CHECK bool frozenref_put_and_lock(frozenref_t *ref);
 FROZENREF__INLINE FROZENREF__MUST_CHECK bool frozenref_put_and_lock_n(frozenref_t *ref, uint32_t n);
 
-/* The same, for a caller who expects to hold the last reference: one atomic instead of two if so. */
+/*
+ * The same, for a caller who expects to hold the last reference: one atomic instead of two if so.
+ */
 FROZENREF__INLINE FROZENREF__MUST_CHECK bool frozenref_put_and_lock_likely_last(frozenref_t *ref);
 
 /*
@@ -95,19 +99,21 @@ FROZENREF__INLINE FROZENREF__MUST_CHECK bool frozenref_put_and_lock_left(frozenr
 
 /*
  * For counters in memory that is freed after a grace period: never passes through dying and never
- * touches the word after giving up its reference, so only gets need the read-side section. Every put
- * of such a counter must be this one. A compare-and-swap loop.
+ * touches the word after giving up its reference, so only gets need the read-side section. Every
+ * put of such a counter must be this one. A compare-and-swap loop.
  */
 FROZENREF__INLINE FROZENREF__MUST_CHECK bool frozenref_put_and_lock_rcu(frozenref_t *ref);
 
 /*
  * Freezes an object that has exactly `expected` references (1 to FROZENREF_MAX), all of them the
- * caller's to give; the caller owns it then. False, and nothing changed, if it has any other number.
- * Acquire and release on success, relaxed on failure.
+ * caller's to give; the caller owns it then. False, and nothing changed, if it has any other
+ * number. Acquire and release on success, relaxed on failure.
  */
 FROZENREF__INLINE FROZENREF__MUST_CHECK bool frozenref_freeze(frozenref_t *ref, uint32_t expected);
 
-/* Snapshots, relaxed; never a basis for freeing anything. The count of a frozen or dying one is 0. */
+/*
+ * Snapshots, relaxed; never a basis for freeing anything. The count of a frozen or dying one is 0.
+ */
 FROZENREF__INLINE uint32_t frozenref_count(const frozenref_t *ref);
 FROZENREF__INLINE bool frozenref_is_frozen(const frozenref_t *ref);
 
@@ -129,8 +135,9 @@ typedef void frozenref_misuse_fn(enum frozenref_misuse kind, const frozenref_t *
 
 /*
  * Sets the handler for the whole process and returns the one before, with its argument in *old_arg
- * unless that is NULL. A NULL handler restores the default, which writes a line to stderr and aborts;
- * _SATURATED it reports once and goes on. Not for signal handlers: two callers wait for each other.
+ * unless that is NULL. A NULL handler restores the default, which writes a line to stderr and
+ * aborts; _SATURATED it reports once and goes on. Not for signal handlers: two callers wait for
+ * each other.
  */
 FROZENREF__API frozenref_misuse_fn *frozenref_set_misuse_handler(frozenref_misuse_fn *handler,
 								 void *arg, void **old_arg);
@@ -326,8 +333,8 @@ FROZENREF__INLINE bool frozenref_put_and_lock_rcu(frozenref_t *ref)
 		uint32_t found;
 
 		/*
-		 * Release: as in put_and_lock. The last one acquires what the others released, which
-		 * the unbroken run of read-modify-writes since then carries.
+		 * Release: as in put_and_lock. The last one acquires what the others released,
+		 * which the unbroken run of read-modify-writes since then carries.
 		 */
 		if (last)
 			found = frozenref__cas32(&ref->word, word, 0, acq_rel);
@@ -355,8 +362,8 @@ FROZENREF__INLINE bool frozenref_freeze(frozenref_t *ref, uint32_t expected)
 	if (FROZENREF__UNLIKELY(!frozenref__count_is_valid(expected, FROZENREF_MAX)))
 		return frozenref__bad_count(ref);
 	/*
-	 * Acquire: pairs with the release of the puts that left `expected`. Release: a get that fails
-	 * because of this store, and acquires it, sees what the freezer did before.
+	 * Acquire: pairs with the release of the puts that left `expected`. Release: a get that
+	 * fails because of this store, and acquires it, sees what the freezer did before.
 	 */
 	if (frozenref__cas32(&ref->word, word, 0, acq_rel) != word)
 		return false;

@@ -3,9 +3,9 @@
  * The registry: page-frame number (or any integer key) to object, with the counter in the registry.
  *
  * Used by programs that look objects up by number while other threads free them, without a grace
- * period; lib/registry.c has the rest of it. Relies on ref.h, and on lib/table.c for slots that never
- * move and are never unmapped while the registry lives: that is why a lookup may add to a counter of
- * which it knows nothing.
+ * period; lib/registry.c has the rest of it. Relies on ref.h, and on lib/table.c for slots that
+ * never move and are never unmapped while the registry lives: that is why a lookup may add to a
+ * counter of which it knows nothing.
  *
  * A pfn is empty; frozen (taken, and not yet published, or being migrated or evicted by an owner);
  * live; or erased (lookups miss it, a holder has not left yet). An object covers one pfn, its head,
@@ -13,8 +13,9 @@
  *
  * The registry owns one reference of each live object. Lookups take no lock and never allocate. A
  * lookup that returns NULL may have dropped the last reference of another object, and then runs its
- * release(). Any function here may be called from any thread and from within release(); none of them
- * but the slot accessors, frozenref_registry_state() and frozenref_slot_get() from signal handlers.
+ * release(). Any function here may be called from any thread and from within release(); none of
+ * them but the slot accessors, frozenref_registry_state() and frozenref_slot_get() from signal
+ * handlers.
  */
 #ifndef FROZENREF_REGISTRY_H
 #define FROZENREF_REGISTRY_H
@@ -71,11 +72,10 @@ frozenref_registry_create(struct frozenref_registry **reg,
 			  const struct frozenref_registry_config *config);
 
 /*
- * After every other call has returned. -EBUSY, and nothing is freed, while any pfn is not empty or a
- * release() has not returned; -EINVAL for NULL.
+ * After every other call has returned. -EBUSY, and nothing is freed, while any pfn is not empty or
+ * a release() has not returned; -EINVAL for NULL.
  */
-FROZENREF__API FROZENREF__MUST_CHECK int
-frozenref_registry_destroy(struct frozenref_registry *reg);
+FROZENREF__API FROZENREF__MUST_CHECK int frozenref_registry_destroy(struct frozenref_registry *reg);
 
 /* -- publishing -- */
 
@@ -134,8 +134,8 @@ FROZENREF__API enum frozenref_state frozenref_registry_state(struct frozenref_re
 							     uint64_t pfn);
 
 /*
- * The slot of the head that covers the pfn, or NULL, without a reference: for those who hold one, and
- * for hands that go around and freeze. The pointer stays valid until destroy.
+ * The slot of the head that covers the pfn, or NULL, without a reference: for those who hold one,
+ * and for hands that go around and freeze. The pointer stays valid until destroy.
  */
 FROZENREF__API struct frozenref_slot *frozenref_registry_slot(struct frozenref_registry *reg,
 							      uint64_t pfn);
@@ -160,7 +160,8 @@ FROZENREF__INLINE void frozenref_slot_get(struct frozenref_registry *reg,
 /*
  * Drops one. The last put copies object, pfn and npages, empties the slot and its tails, and then
  * calls release(): the pfns can be inserted again at once, also from inside release(). True: this
- * call ran it. _left tells how many references this very put left, as frozenref_put_and_lock_left().
+ * call ran it. _left tells how many references this very put left, as
+ * frozenref_put_and_lock_left().
  */
 FROZENREF__INLINE bool frozenref_slot_put(struct frozenref_registry *reg,
 					  struct frozenref_slot *slot);
@@ -237,19 +238,19 @@ struct frozenref_slot {
 	uint32_t user;
 };
 
-#define FROZENREF__SLOT_CLAIM	    1u	  /* being inserted */
-#define FROZENREF__SLOT_USED	    2u	  /* a head */
-#define FROZENREF__SLOT_TAIL	    4u	  /* the distance to the head is in the upper bits */
-#define FROZENREF__SLOT_ERASED	    8u	  /* a head without the registry's reference, or about to be */
+#define FROZENREF__SLOT_CLAIM	    1u /* being inserted */
+#define FROZENREF__SLOT_USED	    2u /* a head */
+#define FROZENREF__SLOT_TAIL	    4u /* the distance to the head is in the upper bits */
+#define FROZENREF__SLOT_ERASED	    8u /* a head without the registry's reference, or about to be */
 #define FROZENREF__SLOT_BUSY	    16u	  /* a head that an owner has frozen or tries to freeze */
 #define FROZENREF__SLOT_STATE	    0xffu /* all of the above */
 #define FROZENREF__SLOT_PAGES_SHIFT 8
 
 /*
- * The page table: nodes of 512 entries over leaves of 32,768 slots, as high as the largest pfn in it
- * needs. An entry is the address of a node or leaf; the root also carries the height in its low bits.
- * Entries go from zero to their value once, the root from lower to higher trees; nothing is taken
- * back before destroy.
+ * The page table: nodes of 512 entries over leaves of 32,768 slots, as high as the largest pfn in
+ * it needs. An entry is the address of a node or leaf; the root also carries the height in its low
+ * bits. Entries go from zero to their value once, the root from lower to higher trees; nothing is
+ * taken back before destroy.
  */
 #define FROZENREF__LEAF_SHIFT  15
 #define FROZENREF__NODE_SHIFT  9
@@ -295,8 +296,9 @@ FROZENREF__HELPER struct frozenref_slot *frozenref__table_slot(const struct froz
 	entry &= ~FROZENREF__HEIGHT_MASK;
 	while (shift != FROZENREF__LEAF_SHIFT) {
 		shift -= FROZENREF__NODE_SHIFT;
-		entry = frozenref__loadptr((uintptr_t *)entry + ((pfn >> shift) &
-								 ((1u << FROZENREF__NODE_SHIFT) - 1)),
+		entry = frozenref__loadptr((uintptr_t *)entry +
+						   ((pfn >> shift) &
+						    ((1u << FROZENREF__NODE_SHIFT) - 1)),
 					   acquire);
 		if (FROZENREF__UNLIKELY(!entry))
 			return NULL;
@@ -324,11 +326,14 @@ FROZENREF__INLINE struct frozenref_slot *frozenref_registry_try_get(struct froze
 	 * Before the add, so that an erased object's count can drain under hot lookups. Relaxed: a
 	 * hint; what counts is read again below.
 	 */
-	if (FROZENREF__UNLIKELY(!frozenref__slot_is_plain(frozenref__load32(&slot->flags, relaxed))))
+	if (FROZENREF__UNLIKELY(
+		    !frozenref__slot_is_plain(frozenref__load32(&slot->flags, relaxed))))
 		return frozenref__registry_try_get_slow(reg, pfn);
 	if (FROZENREF__UNLIKELY(!frozenref_try_get(&slot->ref)))
 		return NULL;
-	/* A live word is a head's, and a head covers its own pfn: only an erase can still matter. */
+	/*
+	 * A live word is a head's, and a head covers its own pfn: only an erase can still matter.
+	 */
 	if (FROZENREF__LIKELY((frozenref__load32(&slot->flags, relaxed) &
 			       (FROZENREF__SLOT_USED | FROZENREF__SLOT_ERASED)) ==
 			      FROZENREF__SLOT_USED))
@@ -381,7 +386,10 @@ FROZENREF__INLINE void frozenref_slot_get(struct frozenref_registry *reg,
 FROZENREF__INLINE bool frozenref_slot_put(struct frozenref_registry *reg,
 					  struct frozenref_slot *slot)
 {
-	/* Release: as in frozenref_put_and_lock(), whose cold half frozenref__slot_put_slow() calls. */
+	/*
+	 * Release: as in frozenref_put_and_lock(), whose cold half frozenref__slot_put_slow()
+	 * calls.
+	 */
 	uint32_t word = frozenref__add32(&slot->ref.word, UINT32_MAX, release) - 1;
 
 	FROZENREF__PROBE(put, &slot->ref, word);
