@@ -14,7 +14,24 @@ AC_DEFUN([FROZENREF_CHECK_COMPILER], [
 			}
 		]], [[return f(0);]])], [frozenref_cv_compiler=yes], [frozenref_cv_compiler=no])])
 	AS_IF([test "$frozenref_cv_compiler" = no],
-		[AC_MSG_ERROR([the C compiler must know C11 and GNU attributes: install gcc or clang])])
+		[AC_MSG_ERROR([$CC does not know C11 with GNU attributes: install gcc 4.9, clang 3.4 or later, or name one with CC=])])
+
+	AC_LANG_PUSH([C++])
+	AC_CACHE_CHECK([for a C++11 compiler], [frozenref_cv_cxx], [
+		frozenref_save_CXXFLAGS=$CXXFLAGS
+		CXXFLAGS="$CXXFLAGS -std=gnu++11"
+		AC_LINK_IFELSE([AC_LANG_PROGRAM([[
+			#include <memory>
+			struct s { s() = default; int x = 0; };
+		]], [[
+			auto p = std::make_shared<s>();
+			std::weak_ptr<s> w = p;
+			return w.lock()->x;
+		]])], [frozenref_cv_cxx=yes], [frozenref_cv_cxx=no])
+		CXXFLAGS=$frozenref_save_CXXFLAGS
+	])
+	AC_LANG_POP([C++])
+	AM_CONDITIONAL([HAVE_CXX], [test "$frozenref_cv_cxx" = yes])
 
 	WARN_CFLAGS="-Wall -Wextra -Wconversion -Wshadow"
 	AC_ARG_ENABLE([werror],
@@ -36,10 +53,32 @@ AC_DEFUN([FROZENREF_CHECK_ATOMICS], [
 	FROZENREF_WITH_LIBATOMIC_OPS=0
 	FROZENREF_REQUIRES=
 	AS_IF([test "$with_libatomic_ops" != no], [
+		AS_IF([test -z "$PKG_CONFIG" && test -z "$ATOMIC_OPS_CFLAGS"],
+			[AC_MSG_ERROR([pkg-config was not found, which finds libatomic_ops: install it (Debian: pkg-config), set PKG_CONFIG, or configure --without-libatomic-ops])])
 		PKG_CHECK_MODULES([ATOMIC_OPS], [atomic_ops], [
 			FROZENREF_WITH_LIBATOMIC_OPS=1
 			FROZENREF_REQUIRES=atomic_ops
 		], [AC_MSG_ERROR([libatomic_ops was not found by pkg-config: install it (Debian: libatomic-ops-dev), or configure --without-libatomic-ops])])
+
+		# Where libatomic_ops has no instructions it calls functions that take locks, and those
+		# neither work in signal handlers nor agree with objects that use the builtins.
+		frozenref_save_CFLAGS=$CFLAGS
+		CFLAGS="$CFLAGS $ATOMIC_OPS_CFLAGS"
+		AC_CACHE_CHECK([whether libatomic_ops has instructions for this machine],
+			[frozenref_cv_atomic_ops],
+			[AC_LINK_IFELSE([AC_LANG_PROGRAM([[#include <atomic_ops.h>]], [[
+				volatile unsigned int word = 0;
+				volatile AO_t pointer = 0;
+				AO_store_release(&pointer, AO_load_acquire(&pointer));
+				if (AO_fetch_compare_and_swap_full(&pointer, 0, 1))
+					return 1;
+				return (int)(AO_int_fetch_and_add_acquire(&word, 1) +
+					     AO_int_fetch_and_add_release(&word, 1) +
+					     AO_int_fetch_compare_and_swap_full(&word, 0, 1));
+			]])], [frozenref_cv_atomic_ops=yes], [frozenref_cv_atomic_ops=no])])
+		CFLAGS=$frozenref_save_CFLAGS
+		AS_IF([test "$frozenref_cv_atomic_ops" = no],
+			[AC_MSG_ERROR([libatomic_ops cannot be used: its headers are missing, older than 7.4, or without instructions for this machine; configure --without-libatomic-ops])])
 	], [
 		AC_CACHE_CHECK([for the compiler's __atomic builtins], [frozenref_cv_builtins],
 			[AC_LINK_IFELSE([AC_LANG_PROGRAM([[#include <stdint.h>]], [[
@@ -94,22 +133,37 @@ AC_DEFUN([FROZENREF_CHECK_TEST_TOOLS], [
 	AM_CONDITIONAL([HAVE_CRITERION], [test "$have_criterion" = yes])
 	PKG_CHECK_MODULES([URCU], [liburcu], [have_urcu=yes], [have_urcu=no])
 	AM_CONDITIONAL([HAVE_URCU], [test "$have_urcu" = yes])
-	AC_CHECK_PROGS([OBJDUMP], [objdump])
+	# Empty where there is none: libtool says false, and autoconf the name that it did not find.
+	AS_IF([test "$OBJDUMP" = false], [OBJDUMP=])
+	AS_IF([test "$frozenref_cv_cxx" = no], [CXX=])
+	AS_IF([test "$have_criterion" = no],
+		[AC_MSG_WARN([Criterion was not found by pkg-config, so make check leaves the unit tests out: install it (Debian: libcriterion-dev)])])
+	AS_IF([test "$frozenref_cv_cxx" = no],
+		[AC_MSG_WARN([no C++11 compiler was found, so make check leaves the C++ tests out: install one (Debian: g++)])])
 ])
 
 AC_DEFUN([FROZENREF_SUMMARY], [
-	AS_IF([test "$FROZENREF_WITH_LIBATOMIC_OPS" = 1], [frozenref_atomics=libatomic_ops],
+	AS_IF([test "$FROZENREF_WITH_LIBATOMIC_OPS" = 1],
+		[frozenref_atomics="libatomic_ops $($PKG_CONFIG --modversion atomic_ops 2>/dev/null)"],
 		[frozenref_atomics="the compiler's builtins"])
+	AS_IF([test "$frozenref_cv_cxx" = yes], [frozenref_cxx="$CXX $CXXFLAGS"], [frozenref_cxx=no])
 	AC_MSG_NOTICE([
 
 	libfrozenref $PACKAGE_VERSION for $host
-	  compiler            $CC $CFLAGS
-	  shared, static      $enable_shared, $enable_static
+
+	  C compiler          $CC $CFLAGS
+	  C++ compiler        $frozenref_cxx (tests)
+	  warnings            $WARN_CFLAGS
+	  install under       $prefix
+	  shared library      $enable_shared
+	  static library      $enable_static
 	  atomics             $frozenref_atomics
 	  USDT probes         $enable_usdt
 	  versioned symbols   $frozenref_cv_version_script
 	  unit tests          $have_criterion (Criterion)
 	  liburcu             $have_urcu (benchmarks)
 	  objdump             ${OBJDUMP:-no} (hot-path test)
+
+	make, make check, make install; make bench measures.
 	])
 ])
