@@ -213,12 +213,12 @@ static bool read_newest(uintptr_t *handler, uintptr_t *arg)
 	/* Acquire: pairs with the release that published the pair. */
 	uint32_t at = frozenref__load32(&newest, acquire);
 
-	*handler = frozenref__loadptr(&ring[at % RING].handler, relaxed);
-	*arg = frozenref__loadptr(&ring[at % RING].arg, relaxed);
 	/*
-	 * Pairs with the release fence of the setter that reuses this place, RING settings later.
+	 * Acquire: pairs with the release of the setter that reuses this place, RING settings later;
+	 * having seen its pair, the load below sees how far `newest` had moved by then.
 	 */
-	frozenref__fence(acquire);
+	*handler = frozenref__loadptr(&ring[at % RING].handler, acquire);
+	*arg = frozenref__loadptr(&ring[at % RING].arg, acquire);
 	return frozenref__load32(&newest, relaxed) - at < RING - 1;
 }
 
@@ -249,14 +249,12 @@ frozenref_misuse_fn *frozenref_set_misuse_handler(frozenref_misuse_fn *handler, 
 	old = (frozenref_misuse_fn *)frozenref__loadptr(&ring[at % RING].handler, relaxed);
 	if (old_arg)
 		*old_arg = (void *)frozenref__loadptr(&ring[at % RING].arg, relaxed);
-	/*
-	 * A reader that sees either store below must also see that `newest` moved on: the fence
-	 * pairs with the one in read_newest().
-	 */
-	frozenref__fence(release);
-	frozenref__storeptr(&ring[(at + 1) % RING].handler, (uintptr_t)handler, relaxed);
-	frozenref__storeptr(&ring[(at + 1) % RING].arg, (uintptr_t)arg, relaxed);
+	/* Release, both: for a reader who is late, see read_newest(). */
+	frozenref__storeptr(&ring[(at + 1) % RING].handler, (uintptr_t)handler, release);
+	frozenref__storeptr(&ring[(at + 1) % RING].arg, (uintptr_t)arg, release);
+	/* Release: publishes the pair. */
 	frozenref__store32(&newest, at + 1, release);
+	/* Release: pairs with the acquire of the next setter. */
 	frozenref__store32(&setting, 0, release);
 	return old;
 }

@@ -21,27 +21,31 @@
 
 #include <frozenref/version.h>
 
+/* Macros of macros, laid out by hand. */
+/* clang-format off */
 #if FROZENREF_WITH_USDT
 # include <sys/sdt.h>
 # ifdef __clang__
 /* clang -pedantic warns of how <sys/sdt.h> calls its own variadic macros. */
-#  define FROZENREF__PROBE(name, ref, word)                                            \
-   _Pragma("clang diagnostic push")                                                    \
-	   _Pragma("clang diagnostic ignored \"-Wgnu-zero-variadic-macro-arguments\"") \
-		   DTRACE_PROBE2(frozenref, name, (ref), (word)) _Pragma("clang diagnostic pop")
+#  define FROZENREF__PROBE(name, ref, word)                                                        \
+	_Pragma("clang diagnostic push")                                                           \
+	_Pragma("clang diagnostic ignored \"-Wgnu-zero-variadic-macro-arguments\"")                \
+	DTRACE_PROBE2(frozenref, name, (ref), (word))                                              \
+	_Pragma("clang diagnostic pop")
 # else
 #  define FROZENREF__PROBE(name, ref, word) DTRACE_PROBE2(frozenref, name, (ref), (word))
 # endif
 /* A get whose add of n found the word dying; the comparison is there for the probe alone. */
-# define FROZENREF__PROBE_GET(ref, word, n) \
-  do {                                      \
-   if ((word) - (n) == FROZENREF__DYING)    \
-    FROZENREF__PROBE(revived, ref, word);   \
-   FROZENREF__PROBE(get, ref, word);        \
-  } while (0)
+# define FROZENREF__PROBE_GET(ref, word, n)                                                        \
+	do {                                                                                       \
+		if ((word) - (n) == FROZENREF__DYING)                                              \
+			FROZENREF__PROBE(revived, ref, word);                                      \
+		FROZENREF__PROBE(get, ref, word);                                                  \
+	} while (0)
 #else
 # define FROZENREF__PROBE(name, ref, word)  ((void)0)
 # define FROZENREF__PROBE_GET(ref, word, n) ((void)0)
 #endif
+/* clang-format on */
 
 #endif /* FROZENREF_PROBE_H */
