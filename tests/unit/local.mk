@@ -1,1 +1,32 @@
-# tests/unit
+# SPDX-License-Identifier: MIT
+# Unit tests. Those of the counter and the registry are built twice from the same sources: with the
+# inline functions, and with the library's symbols of the same names.
+
+if HAVE_CRITERION
+unit_programs = \
+	tests/unit/ref \
+	tests/unit/ref_symbols
+else
+unit_programs =
+endif
+
+unit_cflags = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+unit_libs = lib/libfrozenref.la $(CRITERION_LIBS)
+
+unit_ref_sources = \
+	tests/unit/misuse.h \
+	tests/unit/ref.c \
+	tests/unit/ref_handler.c \
+	tests/unit/ref_misuse.c
+
+tests_unit_ref_SOURCES = $(unit_ref_sources)
+tests_unit_ref_CFLAGS = $(unit_cflags)
+tests_unit_ref_LDADD = $(unit_libs)
+
+tests_unit_ref_symbols_SOURCES = $(unit_ref_sources)
+tests_unit_ref_symbols_CPPFLAGS = $(AM_CPPFLAGS) -DFROZENREF_NO_INLINE
+tests_unit_ref_symbols_CFLAGS = $(unit_cflags)
+tests_unit_ref_symbols_LDADD = $(unit_libs)
+
+check_PROGRAMS += $(unit_programs)
+TESTS += $(unit_programs)
