@@ -5,7 +5,9 @@
 if HAVE_CRITERION
 unit_programs = \
 	tests/unit/ref \
-	tests/unit/ref_symbols
+	tests/unit/ref_symbols \
+	tests/unit/registry \
+	tests/unit/registry_symbols
 else
 unit_programs =
 endif
@@ -27,6 +29,23 @@ tests_unit_ref_symbols_SOURCES = $(unit_ref_sources)
 tests_unit_ref_symbols_CPPFLAGS = $(AM_CPPFLAGS) -DFROZENREF_NO_INLINE
 tests_unit_ref_symbols_CFLAGS = $(unit_cflags)
 tests_unit_ref_symbols_LDADD = $(unit_libs)
+
+unit_registry_sources = \
+	tests/unit/misuse.h \
+	tests/unit/registry.c \
+	tests/unit/registry_fixture.h \
+	tests/unit/registry_frozen.c \
+	tests/unit/registry_range.c \
+	tests/unit/registry_release.c
+
+tests_unit_registry_SOURCES = $(unit_registry_sources)
+tests_unit_registry_CFLAGS = $(unit_cflags)
+tests_unit_registry_LDADD = $(unit_libs)
+
+tests_unit_registry_symbols_SOURCES = $(unit_registry_sources)
+tests_unit_registry_symbols_CPPFLAGS = $(AM_CPPFLAGS) -DFROZENREF_NO_INLINE
+tests_unit_registry_symbols_CFLAGS = $(unit_cflags)
+tests_unit_registry_symbols_LDADD = $(unit_libs)
 
 check_PROGRAMS += $(unit_programs)
 TESTS += $(unit_programs)
