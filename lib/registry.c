@@ -286,16 +286,19 @@ static int check_range(const struct frozenref_registry *reg, uint64_t pfn, uint6
 	return pfn < end && npages <= end - pfn ? 0 : -ERANGE;
 }
 
-/* Whether anything in the range is erased and still held, which is why it could not be claimed. */
-static bool waits_for_holder(struct frozenref_registry *reg, uint64_t pfn, uint64_t npages)
+/*
+ * Why a range could not be claimed: -EBUSY if something in it is erased and still held, -EEXIST if it
+ * is taken otherwise, and 0 if what was in the way has left in the meantime.
+ */
+static int obstacle(struct frozenref_registry *reg, uint64_t pfn, uint64_t npages)
 {
 	for (uint64_t i = 0; i < npages; i++) {
 		enum frozenref_state state = frozenref_registry_state(reg, pfn + i);
 
 		if (state != FROZENREF_EMPTY)
-			return state == FROZENREF_ERASED;
+			return state == FROZENREF_ERASED ? -EBUSY : -EEXIST;
 	}
-	return false;
+	return 0;
 }
 
 /* Leads the slots behind a head to it. */
@@ -322,10 +325,17 @@ static int take(struct frozenref_registry *reg, uint64_t pfn, uint64_t npages, v
 	int err = check_range(reg, pfn, npages);
 	struct frozenref_slot *slot;
 
-	if (!err)
-		err = claim_pfns(reg, pfn, npages);
-	if (err == -EEXIST && waits_for_holder(reg, pfn, npages))
-		return -EBUSY;
+	if (err)
+		return err;
+	/*
+	 * Again when what was in the way has gone: -EEXIST would tell the only writer of a pfn, who
+	 * has just erased it, that somebody else has taken it.
+	 */
+	while ((err = claim_pfns(reg, pfn, npages)) == -EEXIST) {
+		err = obstacle(reg, pfn, npages);
+		if (err)
+			return err;
+	}
 	if (err)
 		return err;
 	link_tails(reg, pfn, npages);
