@@ -1,0 +1,3 @@
+// SPDX-License-Identifier: MIT
+// The same job as C++.
+#include "job.c"
