@@ -1,3 +1,1 @@
 # Documents and examples.
-
-include docs/examples/pagecache/local.mk

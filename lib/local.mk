@@ -7,9 +7,13 @@ lib_libfrozenref_la_SOURCES = \
 	lib/config_struct.h \
 	lib/ref.c \
 	lib/registry.c \
+	lib/registry.h \
+	lib/registry_lookup.c \
+	lib/registry_walk.c \
 	lib/symbols.c \
 	lib/table.c \
-	lib/table.h
+	lib/table.h \
+	lib/wait.h
 # Hidden by default, so that calls within the library need no indirection.
 lib_libfrozenref_la_CFLAGS = $(AM_CFLAGS) -fvisibility=hidden
 lib_libfrozenref_la_LDFLAGS = -no-undefined -version-info $(FROZENREF_LIBTOOL_VERSION) \

@@ -214,8 +214,8 @@ static bool read_newest(uintptr_t *handler, uintptr_t *arg)
 	uint32_t at = frozenref__load32(&newest, acquire);
 
 	/*
-	 * Acquire: pairs with the release of the setter that reuses this place, RING settings later;
-	 * having seen its pair, the load below sees how far `newest` had moved by then.
+	 * Acquire: pairs with the release of the setter that reuses this place, RING settings
+	 * later; having seen its pair, the load below sees how far `newest` had moved by then.
 	 */
 	*handler = frozenref__loadptr(&ring[at % RING].handler, acquire);
 	*arg = frozenref__loadptr(&ring[at % RING].arg, acquire);

@@ -17,6 +17,10 @@
  *	USED -> USED|ERASED	an erase; it drops the registry's reference if BUSY was clear, and
  *				else leaves that to whoever clears BUSY: a freezer may count it
  *	USED.. -> empty		the owner: the last put, or erase_frozen
+ *
+ * REPLACE goes with BUSY where the owner is frozenref_slot_replace() and lookups should wait for
+ * it. Whoever takes a slot or an object issues a release fence before the first write to the slot
+ * or the payload, for readers that hold no reference: see still_there() in registry_lookup.c.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -24,7 +28,8 @@
 
 #include "backend.h"
 #include "config_struct.h"
-#include "table.h"
+#include "registry.h"
+#include "wait.h"
 
 /* What lib/ knows of a registry beyond the part that is compiled into programs. */
 struct registry {
@@ -39,27 +44,21 @@ static struct registry *registry_of(struct frozenref_registry *reg)
 	return (struct registry *)reg;
 }
 
-/* A state, with the head's page count or a tail's distance. */
-static uint32_t make_flags(uint32_t state, uint64_t pages)
-{
-	return state | (uint32_t)pages << FROZENREF__SLOT_PAGES_SHIFT;
-}
-
-static uint32_t flags_pages(uint32_t flags)
-{
-	return flags >> FROZENREF__SLOT_PAGES_SHIFT;
-}
-
 /* --------------------------------------------------------------------------- create and destroy */
 
 static int check_config(const struct frozenref_registry_config *config)
 {
 	if (config->pfn_bits > 52 || config->page_shift > 51)
 		return -EINVAL;
-	if (config->flags & ~FROZENREF_REGISTRY_PADDED)
+	if (config->flags & ~(FROZENREF_REGISTRY_PADDED | FROZENREF_REGISTRY_PEEKABLE))
 		return -EINVAL;
 	if (config->backend && !frozenref__backend_is_valid(config->backend))
 		return -EINVAL;
+#ifdef __powerpc__
+	/* Another processor may see an allocator's write to freed memory before the word's. */
+	if (config->flags & FROZENREF_REGISTRY_PEEKABLE)
+		return -ENOTSUP;
+#endif
 	return 0;
 }
 
@@ -110,109 +109,35 @@ int frozenref_registry_destroy(struct frozenref_registry *reg)
 	return 0;
 }
 
-/* ------------------------------------------------------------------------------------ finding */
-
-/* The slot of the head of the object that covers the pfn, and its flags as they were; or NULL. */
-static struct frozenref_slot *find_head(const struct frozenref_registry *reg, uint64_t pfn,
-					uint32_t *flags)
-{
-	struct frozenref_slot *slot = frozenref__table_slot(&reg->table, pfn);
-	uint64_t distance;
-
-	if (!slot)
-		return NULL;
-	/*
-	 * Acquire, both: pairs with the release that emptied or took the slot, for those who wait.
-	 */
-	*flags = frozenref__load32(&slot->flags, acquire);
-	if (!(*flags & FROZENREF__SLOT_TAIL))
-		return *flags & FROZENREF__SLOT_USED ? slot : NULL;
-	distance = flags_pages(*flags);
-	slot = frozenref__table_slot(&reg->table, pfn - distance);
-	*flags = frozenref__load32(&slot->flags, acquire);
-	/* The tail may be older than what its head's slot holds now. */
-	if (!(*flags & FROZENREF__SLOT_USED) || flags_pages(*flags) <= distance)
-		return NULL;
-	return slot;
-}
-
-struct frozenref_slot *frozenref_registry_slot(struct frozenref_registry *reg, uint64_t pfn)
-{
-	uint32_t flags;
-
-	return find_head(reg, pfn, &flags);
-}
-
-uint64_t frozenref_slot_pfn(const struct frozenref_registry *reg, const struct frozenref_slot *slot)
-{
-	return slot_pfn(&reg->table, slot);
-}
-
-static enum frozenref_state head_state(const struct frozenref_slot *head, uint32_t flags)
-{
-	if (flags & FROZENREF__SLOT_ERASED)
-		return FROZENREF_ERASED;
-	return frozenref_count(&head->ref) ? FROZENREF_LIVE : FROZENREF_FROZEN;
-}
-
-enum frozenref_state frozenref_registry_state(struct frozenref_registry *reg, uint64_t pfn)
-{
-	uint32_t flags;
-	const struct frozenref_slot *head = find_head(reg, pfn, &flags);
-	const struct frozenref_slot *slot;
-
-	if (head)
-		return head_state(head, flags);
-	slot = frozenref__table_slot(&reg->table, pfn);
-	/*
-	 * Being inserted, or a tail that its object's end has not reached yet: taken, but not for
-	 * long.
-	 */
-	if (slot && frozenref__load32(&slot->flags, acquire))
-		return FROZENREF_FROZEN;
-	return FROZENREF_EMPTY;
-}
-
-/* Through a tail, or where the flags say that a lookup will probably fail. */
-struct frozenref_slot *frozenref__registry_try_get_slow(struct frozenref_registry *reg,
-							uint64_t pfn)
-{
-	uint32_t flags;
-	struct frozenref_slot *head = find_head(reg, pfn, &flags);
-
-	if (!head || !frozenref__slot_is_plain(flags) || !frozenref_try_get(&head->ref))
-		return NULL;
-	/*
-	 * Relaxed: the get's acquire has ordered it. That the object's own page count covers the
-	 * pfn is what makes a lookup through a stale tail safe; nothing else need be looked at
-	 * again.
-	 */
-	flags = frozenref__load32(&head->flags, relaxed);
-	if ((flags & FROZENREF__SLOT_USED) && !(flags & FROZENREF__SLOT_ERASED) &&
-	    pfn - slot_pfn(&reg->table, head) < flags_pages(flags))
-		return head;
-	frozenref_slot_put(reg, head);
-	return NULL;
-}
-
-void frozenref__registry_drop(struct frozenref_registry *reg, struct frozenref_slot *slot)
-{
-	frozenref_slot_put(reg, slot);
-}
-
 /* ------------------------------------------------------------------------ taking pfns, emptying */
 
-/* Before any slot of the leaf is touched. */
+/* Before any slot of the leaf is touched; waits while a trim is purging it. */
 static void enter(struct leaf *leaf, uint64_t n)
 {
-	/* Acquire: pairs with the release of leave(). */
-	(void)frozenref__add32(&leaf->used, (uint32_t)n, acquire);
+	uint32_t used = frozenref__load32(&leaf->used, relaxed);
+
+	for (;;) {
+		uint32_t found;
+
+		if (used & LEAF_PURGING) {
+			FROZENREF__WAIT();
+			used = frozenref__load32(&leaf->used, relaxed);
+			continue;
+		}
+		/*
+		 * Acquire: pairs with the release of leave(), and of the trim that purged the leaf.
+		 */
+		found = frozenref__cas32(&leaf->used, used, used + (uint32_t)n, acquire);
+		if (found == used)
+			return;
+		used = found;
+	}
 }
 
-/* After the last touch of its slots: from here on the leaf may be destroyed. */
+/* After the last touch of its slots: from here on the leaf may be purged or destroyed. */
 static void leave(struct leaf *leaf, uint32_t used)
 {
-	/* Release: pairs with the acquire of destroy. */
+	/* Release: pairs with the acquire of enter(), of trim and of destroy. */
 	(void)frozenref__add32(&leaf->used, UINT32_C(0) - used, release);
 }
 
@@ -224,10 +149,33 @@ static void empty_slots(const struct frozenref_registry *reg, struct span span)
 	}
 }
 
+/* Tells walks, before a slot is claimed, that they must look here. */
+static void touch(const struct frozenref_registry *reg, struct span span)
+{
+	uint64_t first = slot_pfn(&reg->table, span.slot) % LEAF_SLOTS;
+
+	for (uint64_t chunk = first / CHUNK_SLOTS; chunk <= (first + span.n - 1) / CHUNK_SLOTS;
+	     chunk++) {
+		uint32_t *word = &span.leaf->touched[chunk / 32];
+		uint32_t bit = UINT32_C(1) << chunk % 32;
+		uint32_t seen = frozenref__load32(word, relaxed);
+
+		while (!(seen & bit)) {
+			/* Relaxed: the claim, or the unfreeze, publishes it. */
+			uint32_t found = frozenref__cas32(word, seen, seen | bit, relaxed);
+
+			if (found == seen)
+				break;
+			seen = found;
+		}
+	}
+}
+
 /* Claims the empty slots of a span, all or none. Returns 0, or -EEXIST. */
 static int claim_span(const struct frozenref_registry *reg, struct span span)
 {
 	enter(span.leaf, span.n);
+	touch(reg, span);
 	for (uint64_t i = 0; i < span.n; i++) {
 		struct frozenref_slot *slot = slot_at(&reg->table, span.slot, i);
 
@@ -318,6 +266,26 @@ static void link_tails(const struct frozenref_registry *reg, uint64_t head, uint
 	}
 }
 
+/* A sequence and a generation that the pfn has never had, not even before its leaf was purged. */
+static void begin_lifetime(struct frozenref_slot *slot, const struct leaf *leaf)
+{
+	uint32_t sequence = frozenref__load32(&slot->sequence, relaxed);
+	uint64_t generation = slot_generation(slot);
+
+	/* The sequence may wrap; a purge cannot have been missed by half of its numbers. */
+	if ((int32_t)(leaf->base_sequence - sequence) > 0)
+		sequence = leaf->base_sequence;
+	if (leaf->base_generation > generation)
+		generation = leaf->base_generation;
+	generation++;
+	/* Release: whoever acquires the sequence sees the claim; handle_state() pairs with it. */
+	frozenref__store32(&slot->sequence, sequence + 1, release);
+	/* Whoever sees what is written after this, and has an acquire fence, sees the sequence. */
+	frozenref__fence(release);
+	frozenref__store32(&slot->generation_low, (uint32_t)generation, relaxed);
+	frozenref__store32(&slot->generation_high, (uint32_t)(generation >> 32), relaxed);
+}
+
 /* Claims the pfns and fills in everything but the head's word and flags. */
 static int take(struct frozenref_registry *reg, uint64_t pfn, uint64_t npages, void *object,
 		struct frozenref_slot **head)
@@ -340,10 +308,9 @@ static int take(struct frozenref_registry *reg, uint64_t pfn, uint64_t npages, v
 		return err;
 	link_tails(reg, pfn, npages);
 	slot = frozenref__table_span(&reg->table, pfn, 1).slot;
+	begin_lifetime(slot, slot_leaf(&reg->table, slot));
 	frozenref__storeptr(&slot->object.address, (uintptr_t)object, relaxed);
 	frozenref__store32(&slot->user, 0, relaxed);
-	frozenref__store32(&slot->sequence, slot->sequence + 1, relaxed);
-	slot->generation++;
 	*head = slot;
 	return 0;
 }
@@ -414,6 +381,8 @@ static struct ended empty(struct frozenref_registry *reg, struct frozenref_slot 
 		.npages = frozenref_slot_npages(reg, slot),
 	};
 
+	/* Pairs with the acquire fence of still_there(). */
+	frozenref__fence(release);
 	if (releasing)
 		(void)frozenref__add32(&slot_leaf(&reg->table, slot)->used, LEAF_RELEASING,
 				       relaxed);
@@ -463,7 +432,7 @@ int frozenref_registry_erase(struct frozenref_registry *reg, uint64_t pfn)
 	for (;;) {
 		uint32_t found;
 
-		head = find_head(reg, pfn, &flags);
+		head = frozenref__find_head(reg, pfn, &flags);
 		if (!head || flags & FROZENREF__SLOT_ERASED)
 			return -ENOENT;
 		/*
@@ -489,30 +458,40 @@ int frozenref_registry_erase(struct frozenref_registry *reg, uint64_t pfn)
 /* Ends a freeze, or an attempt, and does what an erase left to us meanwhile. */
 static void unbusy(struct frozenref_registry *reg, struct frozenref_slot *slot)
 {
+	uint32_t busy = FROZENREF__SLOT_BUSY | FROZENREF__SLOT_REPLACE;
 	/* Release: for whoever sets BUSY next. Acquire: the put is on behalf of the erase. */
-	uint32_t flags = frozenref__and32(&slot->flags, ~(uint32_t)FROZENREF__SLOT_BUSY, acq_rel);
+	uint32_t flags = frozenref__and32(&slot->flags, ~busy, acq_rel);
 
 	if (flags & FROZENREF__SLOT_ERASED)
 		frozenref_slot_put(reg, slot);
 }
 
-bool frozenref_slot_freeze(struct frozenref_registry *reg, struct frozenref_slot *slot,
-			   uint32_t expected)
+/* Freezes a live object; `busy` says how lookups take it. The caller has checked the count. */
+static bool freeze(struct frozenref_registry *reg, struct frozenref_slot *slot, uint32_t expected,
+		   uint32_t busy)
 {
-	uint32_t flags;
+	uint32_t flags = frozenref__load32(&slot->flags, relaxed);
 
-	if (!frozenref__count_is_valid(expected, FROZENREF_MAX))
-		return frozenref__bad_count(&slot->ref);
-	flags = frozenref__load32(&slot->flags, relaxed);
 	if (!frozenref__slot_is_plain(flags))
 		return false;
 	/* Acquire: pairs with the release of insert and unbusy. */
-	if (frozenref__cas32(&slot->flags, flags, flags | FROZENREF__SLOT_BUSY, acq_rel) != flags)
+	if (frozenref__cas32(&slot->flags, flags, flags | busy, acq_rel) != flags)
 		return false;
-	if (frozenref_freeze(&slot->ref, expected))
-		return true;
-	unbusy(reg, slot);
-	return false;
+	if (!frozenref_freeze(&slot->ref, expected)) {
+		unbusy(reg, slot);
+		return false;
+	}
+	/* Before the owner's first write: pairs with the acquire fence of still_there(). */
+	frozenref__fence(release);
+	return true;
+}
+
+bool frozenref_slot_freeze(struct frozenref_registry *reg, struct frozenref_slot *slot,
+			   uint32_t expected)
+{
+	if (!frozenref__count_is_valid(expected, FROZENREF_MAX))
+		return frozenref__bad_count(&slot->ref);
+	return freeze(reg, slot, expected, FROZENREF__SLOT_BUSY);
 }
 
 /* Whether the slot is frozen by an owner; reports misuse if not. */
@@ -527,6 +506,17 @@ static bool is_owned(const struct frozenref_slot *slot)
 	return false;
 }
 
+/* Makes the word live for an owner, and all that peeks saw of the object before void. */
+static void publish(struct frozenref_registry *reg, struct frozenref_slot *slot, uint32_t refs)
+{
+	uint32_t sequence = frozenref__load32(&slot->sequence, relaxed);
+
+	/* Relaxed: the word's release publishes it. */
+	frozenref__store32(&slot->sequence, sequence + 1, relaxed);
+	frozenref_unfreeze(&slot->ref, refs);
+	unbusy(reg, slot);
+}
+
 void frozenref_slot_unfreeze(struct frozenref_registry *reg, struct frozenref_slot *slot,
 			     uint32_t refs)
 {
@@ -534,12 +524,8 @@ void frozenref_slot_unfreeze(struct frozenref_registry *reg, struct frozenref_sl
 		frozenref__bad_count(&slot->ref);
 		return;
 	}
-	if (!is_owned(slot))
-		return;
-	/* Relaxed: the word's release publishes it. */
-	frozenref__store32(&slot->sequence, slot->sequence + 1, relaxed);
-	frozenref_unfreeze(&slot->ref, refs);
-	unbusy(reg, slot);
+	if (is_owned(slot))
+		publish(reg, slot, refs);
 }
 
 void *frozenref_slot_erase_frozen(struct frozenref_registry *reg, struct frozenref_slot *slot)
@@ -549,50 +535,39 @@ void *frozenref_slot_erase_frozen(struct frozenref_registry *reg, struct frozenr
 	return empty(reg, slot, false).object;
 }
 
-/* --------------------------------------------------------------------------------- statistics */
-
-static void count_slot(const struct frozenref_slot *slot, struct frozenref_registry_stats *stats)
+void frozenref_slot_set_object(struct frozenref_registry *reg, struct frozenref_slot *slot,
+			       void *object)
 {
-	uint32_t flags = frozenref__load32(&slot->flags, relaxed);
-	uint32_t count = frozenref_slot_count(slot);
-
-	if (!(flags & FROZENREF__SLOT_USED))
+	(void)reg;
+	if (!is_owned(slot))
 		return;
-	stats->objects++;
-	if (flags & FROZENREF__SLOT_ERASED)
-		stats->erased++;
-	else if (!count)
-		stats->frozen++;
-	if (count == FROZENREF_SATURATED)
-		stats->saturated++;
+	frozenref__storeptr(&slot->object.address, (uintptr_t)object, relaxed);
+	/* For the caller's writes to memory that a peek at its last user may still be reading. */
+	frozenref__fence(release);
 }
 
-static void count_leaf(const struct frozenref_registry *reg, struct leaf *leaf,
-		       struct frozenref_registry_stats *stats)
+int frozenref_slot_replace(struct frozenref_registry *reg, struct frozenref_slot *slot,
+			   uint32_t expected, void *new_object, void **old_object)
 {
-	struct frozenref_slot *slots = leaf_slots(&reg->table, leaf);
-	uint64_t left = frozenref__load32(&leaf->used, relaxed) & LEAF_COUNT_MASK;
-
-	stats->leaves++;
-	stats->slots += left;
-	for (uint64_t i = 0; left && i < LEAF_SLOTS; i++) {
-		const struct frozenref_slot *slot = slot_at(&reg->table, slots, i);
-
-		if (!frozenref__load32(&slot->flags, relaxed))
-			continue;
-		count_slot(slot, stats);
-		left--;
-	}
+	if (!reg || !slot || !new_object || !frozenref__count_is_valid(expected, FROZENREF_MAX))
+		return -EINVAL;
+	if (!freeze(reg, slot, expected, FROZENREF__SLOT_BUSY | FROZENREF__SLOT_REPLACE))
+		return -EBUSY;
+	if (old_object)
+		*old_object = frozenref_slot_object(slot);
+	frozenref__storeptr(&slot->object.address, (uintptr_t)new_object, relaxed);
+	publish(reg, slot, expected);
+	return 0;
 }
 
-void frozenref_registry_stats(struct frozenref_registry *reg, struct frozenref_registry_stats *user)
-{
-	struct frozenref_registry_stats stats = FROZENREF_REGISTRY_STATS_INIT;
-	struct leaf *leaf;
+/* ------------------------------------------------------------------------ memory and statistics */
 
-	for (uint64_t pfn = 0; (leaf = frozenref__table_next(&reg->table, &pfn)); pfn += LEAF_SLOTS)
-		count_leaf(reg, leaf, &stats);
-	frozenref__table_usage(&reg->table, &stats.bytes_reserved, &stats.bytes_resident);
-	stats.revivals = frozenref__loadptr(&registry_of(reg)->revivals, relaxed);
-	frozenref__stats_write(user, &stats, sizeof(stats));
+size_t frozenref_registry_trim(struct frozenref_registry *reg)
+{
+	return frozenref__table_trim(&reg->table);
+}
+
+uint64_t frozenref__registry_revivals(const struct frozenref_registry *reg)
+{
+	return frozenref__loadptr(&((const struct registry *)reg)->revivals, relaxed);
 }

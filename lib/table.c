@@ -8,6 +8,7 @@
  * winner's.
  */
 #include <errno.h>
+#include <pthread.h>
 
 #include "backend.h"
 #include "table.h"
@@ -274,6 +275,103 @@ void frozenref__table_usage(const struct frozenref__table *table, uint64_t *rese
 	*resident = 0;
 	usage_below(table, root & ~FROZENREF__HEIGHT_MASK, entry_height(root), reserved, resident);
 }
+
+/* --------------------------------------------------------------------------------------- trim */
+
+/*
+ * Held while a leaf is PURGING, and over a fork: or the child would have a leaf that nobody ever
+ * finishes purging, and wait for it at the next insert.
+ */
+static pthread_mutex_t purge_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static void lock_purges(void)
+{
+	pthread_mutex_lock(&purge_lock);
+}
+
+static void unlock_purges(void)
+{
+	pthread_mutex_unlock(&purge_lock);
+}
+
+static void watch_forks(void)
+{
+	/* Out of memory: then a fork may meet a purge; there is nobody to tell, and it is rare. */
+	(void)pthread_atfork(lock_purges, unlock_purges, unlock_purges);
+}
+
+/* Keeps what must not restart when the slots read as zero again. */
+static void remember(const struct frozenref__table *table, struct leaf *leaf)
+{
+	for (uint64_t i = 0; i < LEAF_SLOTS; i++) {
+		const struct frozenref_slot *slot = slot_at(table, leaf_slots(table, leaf), i);
+		uint64_t generation;
+		uint32_t sequence;
+
+		if (!chunk_is_touched(leaf, i / CHUNK_SLOTS)) {
+			i += CHUNK_SLOTS - 1;
+			continue;
+		}
+		generation = slot_generation(slot);
+		sequence = frozenref__load32(&slot->sequence, relaxed);
+		if (generation > leaf->base_generation)
+			leaf->base_generation = generation;
+		if ((int32_t)(sequence - leaf->base_sequence) > 0)
+			leaf->base_sequence = sequence;
+	}
+}
+
+static void forget_touched(struct leaf *leaf)
+{
+	for (size_t i = 0; i < LEAF_CHUNKS / 32; i++)
+		frozenref__store32(&leaf->touched[i], 0, relaxed);
+}
+
+/*
+ * While the purge runs one processor may see the new zero page and another still the old one, so an
+ * insert in between could be lost: PURGING keeps them out. Lookups and late puts need not be kept
+ * out. What they add to either page leaves the word frozen, though it may bring a page back, which
+ * the next trim purges again.
+ */
+static size_t purge_leaf(const struct frozenref__table *table, struct leaf *leaf)
+{
+	void *slots = leaf_slots(table, leaf);
+	size_t resident = frozenref__backend_resident(slots, leaf_bytes(table));
+	int err;
+
+	if (!resident)
+		return 0;
+	lock_purges();
+	/*
+	 * Acquire: pairs with the release of leave(): the slots are as their last users left them.
+	 */
+	if (frozenref__cas32(&leaf->used, 0, LEAF_PURGING, acquire) != 0) {
+		unlock_purges();
+		return 0;
+	}
+	remember(table, leaf);
+	err = table->backend->purge(table->backend->context, slots, leaf_bytes(table));
+	if (!err)
+		forget_touched(leaf);
+	/* Release: pairs with the acquire of enter(), which reads what was remembered. */
+	frozenref__store32(&leaf->used, 0, release);
+	unlock_purges();
+	return err ? 0 : resident;
+}
+
+size_t frozenref__table_trim(const struct frozenref__table *table)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	struct leaf *leaf;
+	size_t purged = 0;
+
+	pthread_once(&once, watch_forks);
+	for (uint64_t pfn = 0; (leaf = frozenref__table_next(table, &pfn)); pfn += LEAF_SLOTS)
+		purged += purge_leaf(table, leaf);
+	return purged;
+}
+
+/* ------------------------------------------------------------------------------------- destroy */
 
 static void destroy_below(const struct frozenref__table *table, uintptr_t entry, unsigned height)
 {

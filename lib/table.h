@@ -15,17 +15,29 @@
 #define LEAF_SLOTS (UINT64_C(1) << FROZENREF__LEAF_SHIFT)
 
 /*
+ * Walks look only at chunks of slots that have been in use since the last purge: merely reading the
+ * others would fill page tables, and count as memory in use.
+ */
+#define CHUNK_SLOTS 128
+#define LEAF_CHUNKS (LEAF_SLOTS / CHUNK_SLOTS)
+
+/*
  * What is known of a leaf, in memory behind its slots. A leaf belongs to one span of pfns for ever:
  * were it used for another span, a stale lookup could succeed on the wrong object.
  */
 struct leaf {
-	uint64_t first; /* the span's first pfn */
-	uint32_t used;	/* slots not empty, and LEAF_RELEASING for each release() under way */
+	uint64_t first;		  /* the span's first pfn */
+	uint64_t base_generation; /* the largest that a purge has forgotten; no slot goes below */
+	uint32_t base_sequence;	  /* likewise */
+	uint32_t used; /* slots not empty, and LEAF_RELEASING for each release() running */
+	uint32_t touched[LEAF_CHUNKS / 32]; /* a bit for each chunk that ever had a slot in use */
 };
 
 /* A release() keeps the registry from being destroyed, but not the pfns from being used again. */
 #define LEAF_RELEASING	UINT32_C(0x10000)
 #define LEAF_COUNT_MASK (LEAF_RELEASING - 1)
+/* The slots are being given back: nothing may be claimed in the leaf until that is over. */
+#define LEAF_PURGING	UINT32_C(0x80000000)
 
 /* Consecutive slots of one leaf. */
 struct span {
@@ -60,11 +72,24 @@ static inline uint64_t slot_pfn(const struct frozenref__table *table,
 	return leaf->first + ((uintptr_t)slot % leaf_bytes(table) >> table->slot_shift);
 }
 
+static inline uint64_t slot_generation(const struct frozenref_slot *slot)
+{
+	/* Relaxed, both: ordered by a reference, or by the sequence around them. */
+	return (uint64_t)frozenref__load32(&slot->generation_high, relaxed) << 32 |
+	       frozenref__load32(&slot->generation_low, relaxed);
+}
+
 /* The slot i places after this one, in the same leaf. */
 static inline struct frozenref_slot *slot_at(const struct frozenref__table *table,
 					     struct frozenref_slot *slot, uint64_t i)
 {
 	return (struct frozenref_slot *)((uintptr_t)slot + ((uintptr_t)i << table->slot_shift));
+}
+
+static inline bool chunk_is_touched(const struct leaf *leaf, uint64_t chunk)
+{
+	/* Relaxed: who is being inserted now may be missed. */
+	return frozenref__load32(&leaf->touched[chunk / 32], relaxed) >> chunk % 32 & 1;
 }
 
 /*
@@ -84,6 +109,9 @@ struct leaf *frozenref__table_next(const struct frozenref__table *table, uint64_
 /* Bytes of address space taken and of memory in use by nodes and leaves. */
 void frozenref__table_usage(const struct frozenref__table *table, uint64_t *reserved,
 			    uint64_t *resident);
+
+/* Gives back the memory of leaves that are not in use, and returns the bytes. */
+size_t frozenref__table_trim(const struct frozenref__table *table);
 
 /* Gives everything back to the backend; nobody else may use the table any more. */
 void frozenref__table_destroy(struct frozenref__table *table);

@@ -41,7 +41,12 @@ struct frozenref_slot;
 #define FROZENREF_REGISTRY_NPAGES_MAX (UINT64_C(1) << 20) /* most pages that one object may cover */
 
 /* Slots of 64 bytes instead of 32: no two counters share a cache line. */
-#define FROZENREF_REGISTRY_PADDED 1u
+#define FROZENREF_REGISTRY_PADDED   1u
+/*
+ * Every object's npages << page_shift bytes stay readable for ever, whatever becomes of the object:
+ * frozenref_registry_peek() may read them. Objects must be aligned for pointers.
+ */
+#define FROZENREF_REGISTRY_PEEKABLE 2u
 
 /* Zero members mean the default. */
 struct frozenref_registry_config {
@@ -65,7 +70,7 @@ struct frozenref_registry_config {
 
 /*
  * A NULL config means all defaults. -EINVAL: an unknown size, flag, or a member out of its range;
- * -ENOMEM.
+ * -ENOTSUP: PEEKABLE on a machine whose stores do not reach all others at once (POWER); -ENOMEM.
  */
 FROZENREF__API FROZENREF__MUST_CHECK int
 frozenref_registry_create(struct frozenref_registry **reg,
@@ -105,11 +110,27 @@ frozenref_registry_insert_frozen(struct frozenref_registry *reg, uint64_t pfn, u
 				 void *object, struct frozenref_slot **slot);
 
 /*
+ * The same on the lowest free run of npages pfns within first .. last. -ENOSPC: there is none;
+ * -ERANGE: last is above pfn_bits; -EINVAL: first is above last, or as above.
+ */
+FROZENREF__API FROZENREF__MUST_CHECK int
+frozenref_registry_alloc_frozen(struct frozenref_registry *reg, uint64_t first, uint64_t last,
+				uint64_t npages, void *object, struct frozenref_slot **slot);
+
+/*
  * Takes an object out, through any of its pfns: lookups miss it from now on, the registry's own
  * reference is dropped, holders keep theirs. -ENOENT: nothing there, or erased already; -EBUSY: an
  * owner holds it frozen; -ERANGE, -EINVAL.
  */
 FROZENREF__API int frozenref_registry_erase(struct frozenref_registry *reg, uint64_t pfn);
+
+/*
+ * Erases every object that covers a pfn in first .. last and returns how many that were; *skipped,
+ * unless NULL, becomes the number of those that were frozen and so stayed.
+ */
+FROZENREF__API uint64_t frozenref_registry_erase_range(struct frozenref_registry *reg,
+						       uint64_t first, uint64_t last,
+						       uint64_t *skipped);
 
 /* -- looking up -- */
 
@@ -122,6 +143,51 @@ frozenref_registry_try_get(struct frozenref_registry *reg, uint64_t pfn);
 FROZENREF__INLINE FROZENREF__MUST_CHECK struct frozenref_slot *
 frozenref_registry_try_get_addr(struct frozenref_registry *reg, const void *address);
 
+/*
+ * Looks n pfns up and fills in slots[], NULL for a miss; returns the number found. The slots' cache
+ * lines are fetched ahead, which pays where they are not in the cache.
+ */
+FROZENREF__API FROZENREF__MUST_CHECK size_t
+frozenref_registry_try_get_batch(struct frozenref_registry *reg, const uint64_t *pfns, size_t n,
+				 struct frozenref_slot **slots);
+
+/*
+ * The next live object whose head lies in *pfn .. last, referenced, and *pfn moves past its end;
+ * NULL when there is none left, and *pfn is last + 1. Each object comes once, however many pfns it
+ * has; to start inside of one, frozenref_registry_try_get() the first pfn before. Frozen and erased
+ * ones are left out, and one that is inserted or erased meanwhile may be.
+ */
+FROZENREF__API FROZENREF__MUST_CHECK struct frozenref_slot *
+frozenref_registry_next(struct frozenref_registry *reg, uint64_t *pfn, uint64_t last);
+
+/*
+ * A weak reference: names one object on one pfn for ever. It survives freezing, replacing and
+ * trimming, and never matches a later object. {0, 0} is never valid.
+ */
+struct frozenref_handle {
+	uint64_t pfn;
+	uint64_t generation;
+};
+
+/* For a holder or an owner. */
+FROZENREF__API struct frozenref_handle frozenref_slot_handle(const struct frozenref_registry *reg,
+							     const struct frozenref_slot *slot);
+
+/* A reference on that very object, or NULL: gone, erased, or frozen at the moment. Acquire. */
+FROZENREF__API FROZENREF__MUST_CHECK struct frozenref_slot *
+frozenref_registry_try_get_handle(struct frozenref_registry *reg, struct frozenref_handle handle);
+
+/*
+ * Copies `length` bytes out of the object that covers the pfn, without a reference and without
+ * writing anything, so that any number of threads read one object without a line moving between
+ * them. `offset` counts from the page of the pfn asked for. True: the object was live, and the
+ * same, for the whole copy. False: it was not, or the bytes are beyond its end, or the registry is
+ * not PEEKABLE. It does not see what holders of references write meanwhile.
+ */
+FROZENREF__API FROZENREF__MUST_CHECK bool frozenref_registry_peek(struct frozenref_registry *reg,
+								  uint64_t pfn, size_t offset,
+								  void *buffer, size_t length);
+
 enum frozenref_state {
 	FROZENREF_EMPTY = 0,
 	FROZENREF_LIVE,
@@ -132,6 +198,10 @@ enum frozenref_state {
 /* Why a lookup gave NULL. Writes nothing: wait on this, not by spinning on try_get. */
 FROZENREF__API enum frozenref_state frozenref_registry_state(struct frozenref_registry *reg,
 							     uint64_t pfn);
+
+/* The same for a handle; EMPTY also when the pfn has another object now. */
+FROZENREF__API enum frozenref_state frozenref_registry_handle_state(struct frozenref_registry *reg,
+								    struct frozenref_handle handle);
 
 /*
  * The slot of the head that covers the pfn, or NULL, without a reference: for those who hold one,
@@ -183,11 +253,31 @@ FROZENREF__API FROZENREF__MUST_CHECK bool frozenref_slot_freeze(struct frozenref
 FROZENREF__API void frozenref_slot_unfreeze(struct frozenref_registry *reg,
 					    struct frozenref_slot *slot, uint32_t refs);
 
+/* Another object in its place: migration by hand is freeze, copy, set_object, unfreeze. */
+FROZENREF__API void frozenref_slot_set_object(struct frozenref_registry *reg,
+					      struct frozenref_slot *slot, void *object);
+
+/*
+ * The three in one, for payloads that nobody writes: lookups wait instead of missing. -EBUSY, and
+ * nothing changed: others hold references, or it is erased or frozen. -EINVAL: NULL, or a count out
+ * of range. *old_object, unless NULL, becomes the object before, which is the caller's now.
+ */
+FROZENREF__API FROZENREF__MUST_CHECK int frozenref_slot_replace(struct frozenref_registry *reg,
+								struct frozenref_slot *slot,
+								uint32_t expected, void *new_object,
+								void **old_object);
+
 /* Empties slot and tails and returns the object, which is the caller's now; no release(). */
 FROZENREF__API void *frozenref_slot_erase_frozen(struct frozenref_registry *reg,
 						 struct frozenref_slot *slot);
 
-/* -- statistics -- */
+/* -- memory and statistics -- */
+
+/*
+ * Gives the memory of tables without a pfn in use back to the system, under running lookups,
+ * inserts and late puts; returns the bytes. Generations do not restart, so old handles stay dead.
+ */
+FROZENREF__API size_t frozenref_registry_trim(struct frozenref_registry *reg);
 
 struct frozenref_registry_stats {
 	uint32_t size;		 /* sizeof(struct frozenref_registry_stats), set by the caller */
@@ -228,14 +318,15 @@ FROZENREF__API void frozenref_registry_stats(struct frozenref_registry *reg,
 /* 32 bytes, two to a cache line; an empty slot is all zero but for generation and sequence. */
 struct frozenref_slot {
 	frozenref_t ref;
-	uint32_t sequence;   /* changes whenever the object is published or replaced */
-	uint64_t generation; /* changes whenever the pfn gets another object */
+	uint32_t flags;		  /* FROZENREF__SLOT_*, and above npages, or a tail's distance */
+	uint32_t sequence;	  /* changes whenever the object is published or replaced */
+	uint32_t generation_low;  /* changes whenever the pfn gets another object; in two halves */
+	uint32_t generation_high; /* so that those without a reference can read it atomically */
+	uint32_t user;
 	union {
 		uintptr_t address;
 		uint64_t room; /* the same layout where pointers have 32 bits */
 	} object;
-	uint32_t flags; /* FROZENREF__SLOT_*, and above them npages, or a tail's distance */
-	uint32_t user;
 };
 
 #define FROZENREF__SLOT_CLAIM	    1u /* being inserted */
@@ -243,6 +334,7 @@ struct frozenref_slot {
 #define FROZENREF__SLOT_TAIL	    4u /* the distance to the head is in the upper bits */
 #define FROZENREF__SLOT_ERASED	    8u /* a head without the registry's reference, or about to be */
 #define FROZENREF__SLOT_BUSY	    16u	  /* a head that an owner has frozen or tries to freeze */
+#define FROZENREF__SLOT_REPLACE	    32u	  /* besides BUSY: not for long, lookups wait */
 #define FROZENREF__SLOT_STATE	    0xffu /* all of the above */
 #define FROZENREF__SLOT_PAGES_SHIFT 8
 
@@ -330,7 +422,7 @@ FROZENREF__INLINE struct frozenref_slot *frozenref_registry_try_get(struct froze
 		    !frozenref__slot_is_plain(frozenref__load32(&slot->flags, relaxed))))
 		return frozenref__registry_try_get_slow(reg, pfn);
 	if (FROZENREF__UNLIKELY(!frozenref_try_get(&slot->ref)))
-		return NULL;
+		return frozenref__registry_try_get_slow(reg, pfn);
 	/*
 	 * A live word is a head's, and a head covers its own pfn: only an erase can still matter.
 	 */

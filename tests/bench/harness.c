@@ -210,8 +210,7 @@ static double measure(const struct bench *bench, const struct bench_group *group
 		struct slice slice = {
 			.contender = &group->cases[which],
 			.threads = group->threads,
-			.length_ns = (bench->quick ? SLICE_QUICK_NS : SLICE_NS) *
-				     (group->stretch ? group->stretch : 1),
+			.length_ns = bench->quick ? SLICE_QUICK_NS : SLICE_NS,
 		};
 
 #ifdef CPU_SETSIZE

@@ -35,8 +35,12 @@ unit_registry_sources = \
 	tests/unit/registry.c \
 	tests/unit/registry_fixture.h \
 	tests/unit/registry_frozen.c \
+	tests/unit/registry_handle.c \
+	tests/unit/registry_peek.c \
 	tests/unit/registry_range.c \
-	tests/unit/registry_release.c
+	tests/unit/registry_release.c \
+	tests/unit/registry_trim.c \
+	tests/unit/registry_walk.c
 
 tests_unit_registry_SOURCES = $(unit_registry_sources)
 tests_unit_registry_CFLAGS = $(unit_cflags)

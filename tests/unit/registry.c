@@ -253,8 +253,8 @@ Test(registry, generation_changes_with_each_object)
 
 		cr_assert(frozenref_registry_insert(reg, 7, objects) == 0);
 		slot = frozenref_registry_slot(reg, 7);
-		cr_assert(slot->generation > before);
-		before = slot->generation;
+		cr_assert(frozenref_slot_handle(reg, slot).generation > before);
+		before = frozenref_slot_handle(reg, slot).generation;
 		cr_assert(frozenref_registry_erase(reg, 7) == 0);
 	}
 	assert_destroys(reg);

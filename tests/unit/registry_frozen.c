@@ -102,12 +102,12 @@ Test(registry_frozen, migration_keeps_generation_and_user_bits)
 
 	cr_assert(frozenref_registry_insert(reg, 1, objects) == 0);
 	slot = frozenref_registry_slot(reg, 1);
-	generation = slot->generation;
+	generation = frozenref_slot_handle(reg, slot).generation;
 	sequence = slot->sequence;
 	*frozenref_slot_user(slot) = 77;
 	cr_assert(frozenref_slot_freeze(reg, slot, 1));
 	frozenref_slot_unfreeze(reg, slot, 1);
-	cr_assert(slot->generation == generation);
+	cr_assert(frozenref_slot_handle(reg, slot).generation == generation);
 	cr_assert(slot->sequence != sequence);
 	cr_assert(*frozenref_slot_user(slot) == 77);
 	cr_assert(frozenref_registry_erase(reg, 1) == 0);
@@ -155,7 +155,7 @@ Test(registry_frozen, failing_freeze_does_what_an_erase_left_to_it)
 	assert_destroys(reg);
 }
 
-/* --------------------------------------------------------------------------------- bad counts, misuse */
+/* ------------------------------------------------------------------------------- bad counts, misuse */
 
 Test(registry_frozen, bad_counts_are_misuse)
 {

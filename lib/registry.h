@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the registry's sources share: the flags word in parts, and finding a head.
+ *
+ * Used by registry.c, registry_lookup.c and registry_walk.c.
+ */
+#ifndef FROZENREF_LIB_REGISTRY_H
+#define FROZENREF_LIB_REGISTRY_H
+
+#include <frozenref/registry.h>
+
+#include "table.h"
+
+/* A state, with the head's page count or a tail's distance. */
+static inline uint32_t make_flags(uint32_t state, uint64_t pages)
+{
+	return state | (uint32_t)pages << FROZENREF__SLOT_PAGES_SHIFT;
+}
+
+static inline uint32_t flags_pages(uint32_t flags)
+{
+	return flags >> FROZENREF__SLOT_PAGES_SHIFT;
+}
+
+/* The slot of the head of the object that covers the pfn, and its flags as they were; or NULL. */
+struct frozenref_slot *frozenref__find_head(const struct frozenref_registry *reg, uint64_t pfn,
+					    uint32_t *flags);
+
+/* Whether a slot is in the state that its head's flags and word tell. */
+static inline enum frozenref_state head_state(const struct frozenref_slot *head, uint32_t flags)
+{
+	if (flags & FROZENREF__SLOT_ERASED)
+		return FROZENREF_ERASED;
+	return frozenref_count(&head->ref) ? FROZENREF_LIVE : FROZENREF_FROZEN;
+}
+
+/* How often a put of the last reference was overtaken by a lookup. */
+uint64_t frozenref__registry_revivals(const struct frozenref_registry *reg);
+
+#endif /* FROZENREF_LIB_REGISTRY_H */

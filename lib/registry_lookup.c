@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The registry's readers, but for the inline fast path: tails, handles, batches, states, peek.
+ *
+ * Called by programs and by frozenref_registry_try_get(). Relies on slots that never move and on
+ * the protocol at the top of registry.c. Nothing here takes a lock or memory.
+ */
+#include <string.h>
+
+#include "registry.h"
+#include "wait.h"
+
+/* ------------------------------------------------------------------------------------ finding */
+
+struct frozenref_slot *frozenref__find_head(const struct frozenref_registry *reg, uint64_t pfn,
+					    uint32_t *flags)
+{
+	struct frozenref_slot *slot = frozenref__table_slot(&reg->table, pfn);
+	uint64_t distance;
+
+	if (!slot)
+		return NULL;
+	/* Acquire, both: pairs with the release that took or emptied the slot. */
+	*flags = frozenref__load32(&slot->flags, acquire);
+	if (!(*flags & FROZENREF__SLOT_TAIL))
+		return *flags & FROZENREF__SLOT_USED ? slot : NULL;
+	distance = flags_pages(*flags);
+	slot = frozenref__table_slot(&reg->table, pfn - distance);
+	*flags = frozenref__load32(&slot->flags, acquire);
+	/* The tail may be older than what its head's slot holds now. */
+	if (!(*flags & FROZENREF__SLOT_USED) || flags_pages(*flags) <= distance)
+		return NULL;
+	return slot;
+}
+
+struct frozenref_slot *frozenref_registry_slot(struct frozenref_registry *reg, uint64_t pfn)
+{
+	uint32_t flags;
+
+	return frozenref__find_head(reg, pfn, &flags);
+}
+
+uint64_t frozenref_slot_pfn(const struct frozenref_registry *reg, const struct frozenref_slot *slot)
+{
+	return slot_pfn(&reg->table, slot);
+}
+
+/*
+ * A reference on the head of what covers the pfn, which may no longer cover it: to be checked under
+ * the reference. NULL: nothing there, erased, or frozen by somebody's hand.
+ */
+static struct frozenref_slot *get_head(struct frozenref_registry *reg, uint64_t pfn)
+{
+	/* Only so many: a misused put can leave a word frozen under flags that look live. */
+	unsigned tries = 16;
+
+	while (tries) {
+		uint32_t flags;
+		struct frozenref_slot *head = frozenref__find_head(reg, pfn, &flags);
+
+		if (!head || flags & FROZENREF__SLOT_ERASED)
+			return NULL;
+		if (flags & FROZENREF__SLOT_REPLACE) {
+			FROZENREF__WAIT();
+			continue;
+		}
+		/* A freeze that is only being tried does not keep anybody out. */
+		if (flags & FROZENREF__SLOT_BUSY && frozenref_is_frozen(&head->ref))
+			return NULL;
+		/*
+		 * It fails only if the flags have moved on since: a head that is neither erased nor
+		 * an owner's has a live word.
+		 */
+		if (frozenref_try_get(&head->ref))
+			return head;
+		tries--;
+	}
+	return NULL;
+}
+
+/* Through a tail, or where the flags or the word said that the fast path would fail. */
+struct frozenref_slot *frozenref__registry_try_get_slow(struct frozenref_registry *reg,
+							uint64_t pfn)
+{
+	struct frozenref_slot *head = get_head(reg, pfn);
+	uint32_t flags;
+
+	if (!head)
+		return NULL;
+	/*
+	 * Relaxed: the get's acquire has ordered it. That the object's own page count covers the
+	 * pfn is what makes a lookup through a stale tail safe; nothing else need be looked at
+	 * again.
+	 */
+	flags = frozenref__load32(&head->flags, relaxed);
+	if ((flags & FROZENREF__SLOT_USED) && !(flags & FROZENREF__SLOT_ERASED) &&
+	    pfn - slot_pfn(&reg->table, head) < flags_pages(flags))
+		return head;
+	frozenref_slot_put(reg, head);
+	return NULL;
+}
+
+void frozenref__registry_drop(struct frozenref_registry *reg, struct frozenref_slot *slot)
+{
+	frozenref_slot_put(reg, slot);
+}
+
+size_t frozenref_registry_try_get_batch(struct frozenref_registry *reg, const uint64_t *pfns,
+					size_t n, struct frozenref_slot **slots)
+{
+	/* As many misses as a core keeps in flight; more would push the first lines out again. */
+	enum { AHEAD = 16 };
+	size_t found = 0;
+
+	for (size_t i = 0; i < n + AHEAD; i++) {
+		if (i < n)
+			__builtin_prefetch(frozenref__table_slot(&reg->table, pfns[i]), 1);
+		if (i < AHEAD)
+			continue;
+		slots[i - AHEAD] = frozenref_registry_try_get(reg, pfns[i - AHEAD]);
+		found += slots[i - AHEAD] != NULL;
+	}
+	return found;
+}
+
+/* ------------------------------------------------------------------------------------- states */
+
+enum frozenref_state frozenref_registry_state(struct frozenref_registry *reg, uint64_t pfn)
+{
+	uint32_t flags;
+	const struct frozenref_slot *head = frozenref__find_head(reg, pfn, &flags);
+	const struct frozenref_slot *slot;
+
+	if (head)
+		return head_state(head, flags);
+	slot = frozenref__table_slot(&reg->table, pfn);
+	/*
+	 * Being inserted, or a tail that its object's end has not reached yet: taken, but not for
+	 * long.
+	 */
+	if (slot && frozenref__load32(&slot->flags, acquire))
+		return FROZENREF_FROZEN;
+	return FROZENREF_EMPTY;
+}
+
+/* ------------------------------------------------------------------------------------ handles */
+
+struct frozenref_handle frozenref_slot_handle(const struct frozenref_registry *reg,
+					      const struct frozenref_slot *slot)
+{
+	return (struct frozenref_handle){ slot_pfn(&reg->table, slot), slot_generation(slot) };
+}
+
+struct frozenref_slot *frozenref_registry_try_get_handle(struct frozenref_registry *reg,
+							 struct frozenref_handle handle)
+{
+	struct frozenref_slot *slot = frozenref_registry_try_get(reg, handle.pfn);
+
+	if (!slot)
+		return NULL;
+	/*
+	 * The same slot, too: through a tail we may have come to a head with the same generation.
+	 */
+	if (slot == frozenref__table_slot(&reg->table, handle.pfn) &&
+	    slot_generation(slot) == handle.generation)
+		return slot;
+	frozenref_slot_put(reg, slot);
+	return NULL;
+}
+
+enum frozenref_state frozenref_registry_handle_state(struct frozenref_registry *reg,
+						     struct frozenref_handle handle)
+{
+	const struct frozenref_slot *slot = frozenref__table_slot(&reg->table, handle.pfn);
+
+	while (slot) {
+		/* Acquire: pairs with the release of take(), which claims before it changes it. */
+		uint32_t sequence = frozenref__load32(&slot->sequence, acquire);
+		uint32_t flags = frozenref__load32(&slot->flags, acquire);
+		uint64_t generation = slot_generation(slot);
+
+		/* Pairs with the release fence of take() between sequence and generation. */
+		frozenref__fence(acquire);
+		if (frozenref__load32(&slot->sequence, relaxed) != sequence)
+			continue;
+		if (!(flags & FROZENREF__SLOT_USED) || generation != handle.generation)
+			break;
+		return head_state(slot, flags);
+	}
+	return FROZENREF_EMPTY;
+}
+
+/* --------------------------------------------------------------------------------------- peek */
+
+/* What a peek has read of a slot, and must find again. */
+struct glance {
+	const struct frozenref_slot *slot;
+	uint32_t sequence;
+	uint32_t flags;
+	uintptr_t object;
+};
+
+/* Whether the object is live, and the one that the glance saw, or would have been. */
+static bool still_there(const struct glance *glance)
+{
+	/*
+	 * Pairs with the owner's release fence between becoming the owner and its first write: who
+	 * read such a write sees below that the word is, or was, frozen.
+	 */
+	frozenref__fence(acquire);
+	/* Acquire: if it is live again, the sequence of that unfreeze is seen below. */
+	if (!frozenref__word_count(frozenref__load32(&glance->slot->ref.word, acquire)))
+		return false;
+	return frozenref__load32(&glance->slot->sequence, relaxed) == glance->sequence;
+}
+
+/* Reads what leads to the payload; false if the slot is not a plain live head now. */
+static bool glance_at(struct glance *glance, const struct frozenref_slot *slot)
+{
+	glance->slot = slot;
+	/* Acquire: the sequence comes before the word. */
+	glance->sequence = frozenref__load32(&slot->sequence, acquire);
+	/* Acquire: pairs with the release of unfreeze; what it published is seen below. */
+	if (!frozenref__word_count(frozenref__load32(&slot->ref.word, acquire)))
+		return false;
+	glance->flags = frozenref__load32(&slot->flags, relaxed);
+	glance->object = frozenref__loadptr(&slot->object.address, relaxed);
+	return (glance->flags & (FROZENREF__SLOT_USED | FROZENREF__SLOT_ERASED)) ==
+		       FROZENREF__SLOT_USED &&
+	       still_there(glance);
+}
+
+/*
+ * Copies bytes that their owner may be writing: by atomic loads of whole words, so that no byte is
+ * read twice and the compiler adds nothing. Bytes around them, in the same words, are read as well;
+ * objects are aligned for pointers, so these lie within the object.
+ */
+static void copy_out(void *buffer, uintptr_t from, size_t length)
+{
+	unsigned char *to = buffer;
+
+	while (length) {
+		size_t skip = from % sizeof(uintptr_t);
+		size_t n = sizeof(uintptr_t) - skip < length ? sizeof(uintptr_t) - skip : length;
+		uintptr_t word = frozenref__loadptr((const uintptr_t *)(from - skip), relaxed);
+
+		memcpy(to, (const unsigned char *)&word + skip, n);
+		to += n;
+		from += n;
+		length -= n;
+	}
+}
+
+/* The slot to peek at: the head, as far as a tail can be believed. */
+static const struct frozenref_slot *peek_head(const struct frozenref_registry *reg, uint64_t pfn,
+					      uint64_t *distance)
+{
+	const struct frozenref_slot *slot = frozenref__table_slot(&reg->table, pfn);
+	uint32_t flags;
+
+	*distance = 0;
+	if (!slot)
+		return NULL;
+	flags = frozenref__load32(&slot->flags, relaxed);
+	if (!(flags & FROZENREF__SLOT_TAIL))
+		return slot;
+	*distance = flags_pages(flags);
+	return frozenref__table_slot(&reg->table, pfn - *distance);
+}
+
+bool frozenref_registry_peek(struct frozenref_registry *reg, uint64_t pfn, size_t offset,
+			     void *buffer, size_t length)
+{
+	uint64_t distance;
+	uint64_t bytes;
+	const struct frozenref_slot *slot = peek_head(reg, pfn, &distance);
+	struct glance glance;
+
+	if (!slot || !(reg->flags & FROZENREF_REGISTRY_PEEKABLE) || !glance_at(&glance, slot))
+		return false;
+	if (distance >= flags_pages(glance.flags))
+		return false;
+	bytes = (flags_pages(glance.flags) - distance) << reg->page_shift;
+	if (offset > bytes || length > bytes - offset)
+		return false;
+	copy_out(buffer, glance.object + ((uintptr_t)distance << reg->page_shift) + offset, length);
+	return still_there(&glance);
+}

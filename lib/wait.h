@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How a thread waits for a few instructions, or one system call, of another.
+ *
+ * Used by table.c and registry_lookup.c, where the other one holds no lock that could be waited on.
+ * The model checker defines FROZENREF__WAIT, since a loop that spins has no end to explore.
+ */
+#ifndef FROZENREF_LIB_WAIT_H
+#define FROZENREF_LIB_WAIT_H
+
+#ifndef FROZENREF__WAIT
+# include <sched.h>
+/* Not a pause instruction: the one waited for may want this very processor. */
+# define FROZENREF__WAIT() ((void)sched_yield())
+#endif
+
+#endif /* FROZENREF_LIB_WAIT_H */

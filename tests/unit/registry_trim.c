@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Giving memory back: trim, what it may not forget, and forks in the middle of it.
+ *
+ * Run by `make check` twice, like registry.c. Relies on /proc/self/smaps_rollup for the tests that
+ * read resident memory.
+ */
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <frozenref/atomic.h>
+
+#include "registry_fixture.h"
+
+static char objects[8];
+
+/* A line of /proc/self/smaps_rollup, in bytes; 0 where there is none. */
+static size_t resident(void)
+{
+	FILE *file = fopen("/proc/self/smaps_rollup", "r");
+	char line[128];
+	size_t kilobytes = 0;
+
+	if (!file)
+		return 0;
+	while (fgets(line, sizeof(line), file)) {
+		if (sscanf(line, "Rss: %zu kB", &kilobytes) == 1)
+			break;
+	}
+	fclose(file);
+	return kilobytes * 1024;
+}
+
+Test(registry_trim, gives_memory_back)
+{
+	struct frozenref_registry *reg = make_default_registry();
+	const uint64_t pages = 1 << 20;
+	size_t full;
+	size_t purged;
+
+	cr_assert(frozenref_registry_trim(reg) == 0);
+	cr_assert(frozenref_registry_insert_range(reg, 0, pages, objects) == 0);
+	cr_assert(frozenref_registry_insert(reg, 40 * LEAF, objects) == 0);
+	full = resident();
+	if (!full)
+		cr_skip_test("no /proc/self/smaps_rollup");
+	cr_assert(frozenref_registry_trim(reg) == 0);
+	cr_assert(frozenref_registry_erase(reg, 0) == 0);
+	purged = frozenref_registry_trim(reg);
+	cr_assert(purged == pages * sizeof(struct frozenref_slot), "%zu bytes", purged);
+	cr_assert(full - resident() > purged / 10 * 9, "%zu of %zu", full - resident(), purged);
+	assert_state(reg, 40 * LEAF, FROZENREF_LIVE);
+	cr_assert(frozenref_registry_trim(reg) == 0);
+
+	/* A failed lookup's add may bring a page back; the next trim takes it again. */
+	cr_assert(frozenref_registry_insert(reg, 5, objects) == 0);
+	cr_assert(frozenref_registry_erase(reg, 5) == 0);
+	cr_assert(frozenref_registry_trim(reg) == (size_t)sysconf(_SC_PAGESIZE));
+	cr_assert(frozenref_registry_erase(reg, 40 * LEAF) == 0);
+	assert_destroys(reg);
+}
+
+Test(registry_trim, does_not_restart_generations)
+{
+	struct frozenref_registry *reg = make_default_registry();
+	struct frozenref_handle old;
+	struct frozenref_handle other;
+
+	for (unsigned i = 0; i < 5; i++) {
+		cr_assert(frozenref_registry_insert(reg, 3, objects) == 0);
+		old = frozenref_slot_handle(reg, frozenref_registry_slot(reg, 3));
+		cr_assert(frozenref_registry_erase(reg, 3) == 0);
+	}
+	cr_assert(frozenref_registry_trim(reg) > 0);
+	cr_assert(frozenref_registry_insert(reg, 3, objects) == 0);
+	cr_assert(frozenref_registry_insert(reg, 4, objects) == 0);
+	other = frozenref_slot_handle(reg, frozenref_registry_slot(reg, 3));
+	cr_assert(other.generation > old.generation);
+	cr_assert(frozenref_registry_handle_state(reg, old) == FROZENREF_EMPTY);
+	cr_assert(!frozenref_registry_try_get_handle(reg, old));
+	cr_assert(frozenref_registry_erase_range(reg, 3, 4, NULL) == 2);
+	assert_destroys(reg);
+}
+
+static int failing_purge(void *context, void *address, size_t size)
+{
+	(void)context;
+	(void)address;
+	(void)size;
+	return -ENOMEM;
+}
+
+Test(registry_trim, survives_a_purge_that_fails)
+{
+	struct frozenref_registry_config config = default_config();
+	struct frozenref_backend backend = *frozenref_mmap_backend();
+	struct frozenref_registry *reg;
+
+	backend.purge = failing_purge;
+	config.backend = &backend;
+	reg = make_registry(&config);
+	cr_assert(frozenref_registry_insert(reg, 1, objects) == 0);
+	cr_assert(frozenref_registry_erase(reg, 1) == 0);
+	cr_assert(frozenref_registry_trim(reg) == 0);
+	cr_assert(frozenref_registry_insert(reg, 1, objects) == 0);
+	cr_assert(frozenref_registry_erase(reg, 1) == 0);
+	assert_destroys(reg);
+}
+
+/* ------------------------------------------------------------------------------- with threads */
+
+struct trimmer {
+	struct frozenref_registry *reg;
+	uint32_t stop;
+};
+
+static void *trim_all_the_time(void *arg)
+{
+	struct trimmer *trimmer = arg;
+
+	/* Relaxed: only when it stops depends on it. */
+	while (!frozenref__load32(&trimmer->stop, relaxed))
+		(void)frozenref_registry_trim(trimmer->reg);
+	return NULL;
+}
+
+/* Inserts, looks up and erases in a child that was forked while another thread was trimming. */
+static int use_in_child(struct frozenref_registry *reg)
+{
+	for (uint64_t pfn = 0; pfn < 100; pfn++) {
+		struct frozenref_slot *slot;
+
+		if (frozenref_registry_insert(reg, pfn, objects) != 0)
+			return 1;
+		slot = frozenref_registry_try_get(reg, pfn);
+		if (!slot || frozenref_slot_put(reg, slot))
+			return 2;
+		if (frozenref_registry_erase(reg, pfn) != 0)
+			return 3;
+	}
+	(void)frozenref_registry_trim(reg);
+	return frozenref_registry_destroy(reg) == 0 ? 0 : 4;
+}
+
+Test(registry_trim, goes_on_in_a_forked_child, .timeout = 60)
+{
+	struct trimmer trimmer = { .reg = make_default_registry() };
+	pthread_t thread;
+
+	cr_assert(pthread_create(&thread, NULL, trim_all_the_time, &trimmer) == 0);
+	for (unsigned i = 0; i < 200; i++) {
+		int status = 0;
+		pid_t child;
+
+		cr_assert(frozenref_registry_insert(trimmer.reg, i % 64, objects) == 0);
+		cr_assert(frozenref_registry_erase(trimmer.reg, i % 64) == 0);
+		child = fork();
+		cr_assert(child >= 0);
+		if (!child)
+			_exit(use_in_child(trimmer.reg));
+		cr_assert(waitpid(child, &status, 0) == child);
+		cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0, "status %#x",
+			  (unsigned)status);
+	}
+	frozenref__store32(&trimmer.stop, 1, relaxed);
+	pthread_join(thread, NULL);
+	assert_destroys(trimmer.reg);
+}

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Many pfns at once: next, erase_range, alloc_frozen, try_get_batch.
+ *
+ * Run by `make check` twice, like registry.c.
+ */
+#include <time.h>
+
+#include "registry_fixture.h"
+
+static char objects[64];
+
+static void assert_next(struct frozenref_registry *reg, uint64_t *pfn, uint64_t last,
+			const void *object, uint64_t then)
+{
+	struct frozenref_slot *slot = frozenref_registry_next(reg, pfn, last);
+
+	cr_assert(slot, "nothing up to %#llx", (unsigned long long)last);
+	cr_assert(frozenref_slot_object(slot) == object);
+	cr_assert(*pfn == then, "went on to %#llx", (unsigned long long)*pfn);
+	cr_assert(!frozenref_slot_put(reg, slot));
+}
+
+static void assert_no_next(struct frozenref_registry *reg, uint64_t pfn, uint64_t last)
+{
+	cr_assert(!frozenref_registry_next(reg, &pfn, last));
+	cr_assert(pfn == last + 1, "went on to %#llx", (unsigned long long)pfn);
+}
+
+Test(registry_walk, next_comes_to_each_object_once)
+{
+	struct frozenref_registry *reg = make_default_registry();
+	struct frozenref_slot *frozen;
+	uint64_t pfn = 0;
+
+	assert_no_next(reg, 0, 1000);
+	cr_assert(frozenref_registry_insert(reg, 0, &objects[0]) == 0);
+	cr_assert(frozenref_registry_insert_range(reg, 10, 5, &objects[1]) == 0);
+	cr_assert(frozenref_registry_insert_range(reg, LEAF - 1, 70000, &objects[2]) == 0);
+	cr_assert(frozenref_registry_insert_frozen(reg, 100, 1, &objects[3], &frozen) == 0);
+	cr_assert(frozenref_registry_insert(reg, UINT64_C(1) << 35, &objects[4]) == 0);
+
+	assert_next(reg, &pfn, UINT64_MAX, &objects[0], 1);
+	assert_next(reg, &pfn, UINT64_MAX, &objects[1], 15);
+	assert_next(reg, &pfn, UINT64_MAX, &objects[2], LEAF - 1 + 70000);
+	assert_next(reg, &pfn, UINT64_MAX, &objects[4], (UINT64_C(1) << 35) + 1);
+	assert_no_next(reg, pfn, (UINT64_C(1) << 36) - 1);
+	/* A walk that starts inside a range does not see it; one that ends at a head does. */
+	assert_no_next(reg, 11, 50);
+	pfn = 5;
+	assert_next(reg, &pfn, 10, &objects[1], 15);
+
+	cr_assert(frozenref_slot_erase_frozen(reg, frozen) == &objects[3]);
+	cr_assert(frozenref_registry_erase_range(reg, 0, UINT64_MAX, NULL) == 4);
+	assert_destroys(reg);
+}
+
+static double seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+Test(registry_walk, next_skips_an_empty_span_by_whole_tables)
+{
+	struct frozenref_registry *reg = make_default_registry();
+	uint64_t far = (UINT64_C(1) << 30) + 12345;
+	double best = 1;
+
+	cr_assert(frozenref_registry_insert(reg, 0, &objects[0]) == 0);
+	cr_assert(frozenref_registry_insert(reg, far, &objects[1]) == 0);
+	/* The best of a few, in CPU time, since the machine may be busy. */
+	for (unsigned i = 0; i < 5; i++) {
+		uint64_t pfn = 1;
+		double start = seconds();
+
+		assert_next(reg, &pfn, UINT64_MAX, &objects[1], far + 1);
+		if (seconds() - start < best)
+			best = seconds() - start;
+	}
+	cr_assert(best < 0.010, "an empty span of 2^30 pfns took %.1f ms", best * 1e3);
+	cr_assert(frozenref_registry_erase_range(reg, 0, far, NULL) == 2);
+	assert_destroys(reg);
+}
+
+Test(registry_walk, erase_range_erases_what_covers_the_range)
+{
+	struct frozenref_registry *reg = make_default_registry();
+	struct frozenref_slot *frozen;
+	struct frozenref_slot *held;
+	uint64_t skipped = 99;
+
+	cr_assert(frozenref_registry_erase_range(reg, 0, 100, &skipped) == 0 && skipped == 0);
+	cr_assert(frozenref_registry_insert_range(reg, 5, 10, &objects[0]) == 0);
+	cr_assert(frozenref_registry_insert(reg, 15, &objects[1]) == 0);
+	cr_assert(frozenref_registry_insert_frozen(reg, 16, 4, &objects[2], &frozen) == 0);
+	cr_assert(frozenref_registry_insert_range(reg, 20, 10, &objects[3]) == 0);
+	cr_assert(frozenref_registry_insert(reg, 30, &objects[4]) == 0);
+	held = frozenref_registry_try_get(reg, 15);
+
+	cr_assert(frozenref_registry_erase_range(reg, 14, 20, &skipped) == 3);
+	cr_assert(skipped == 1);
+	assert_state(reg, 5, FROZENREF_EMPTY);
+	assert_state(reg, 15, FROZENREF_ERASED);
+	assert_state(reg, 16, FROZENREF_FROZEN);
+	assert_state(reg, 29, FROZENREF_EMPTY);
+	assert_state(reg, 30, FROZENREF_LIVE);
+	cr_assert(frozenref_registry_erase_range(reg, 31, 14, &skipped) == 0 && skipped == 0);
+
+	cr_assert(frozenref_slot_put(reg, held));
+	cr_assert(frozenref_slot_erase_frozen(reg, frozen) == &objects[2]);
+	cr_assert(frozenref_registry_erase_range(reg, 0, UINT64_MAX, NULL) == 1);
+	assert_destroys(reg);
+}
+
+static void assert_allocates(struct frozenref_registry *reg, uint64_t first, uint64_t last,
+			     uint64_t npages, uint64_t expected)
+{
+	struct frozenref_slot *slot;
+	int err = frozenref_registry_alloc_frozen(reg, first, last, npages, objects, &slot);
+
+	cr_assert(err == 0, "error %d", err);
+	cr_assert(frozenref_slot_pfn(reg, slot) == expected, "pfn %#llx",
+		  (unsigned long long)frozenref_slot_pfn(reg, slot));
+	cr_assert(frozenref_slot_npages(reg, slot) == npages);
+	assert_state(reg, expected, FROZENREF_FROZEN);
+	frozenref_slot_unfreeze(reg, slot, 1);
+}
+
+Test(registry_walk, alloc_frozen_takes_the_lowest_free_run)
+{
+	struct frozenref_registry *reg = make_default_registry();
+	struct frozenref_slot *slot;
+
+	assert_allocates(reg, 10, 20, 1, 10);
+	assert_allocates(reg, 10, 20, 1, 11);
+	assert_allocates(reg, 13, 20, 2, 13);
+	assert_allocates(reg, 10, 20, 2, 15);
+	assert_allocates(reg, 10, 20, 4, 17);
+	assert_allocates(reg, 10, 20, 1, 12);
+	cr_assert(frozenref_registry_alloc_frozen(reg, 10, 20, 1, objects, &slot) == -ENOSPC);
+	cr_assert(frozenref_registry_alloc_frozen(reg, 10, 20, 12, objects, &slot) == -ENOSPC);
+	/* The whole of one table is skipped, and a run may begin in one and end in the next. */
+	assert_allocates(reg, LEAF, 3 * LEAF, LEAF - 1, LEAF);
+	assert_allocates(reg, LEAF, 3 * LEAF, 2, 2 * LEAF - 1);
+	assert_allocates(reg, LEAF, 3 * LEAF, 1, 2 * LEAF + 1);
+
+	cr_assert(frozenref_registry_alloc_frozen(reg, 5, 4, 1, objects, &slot) == -EINVAL);
+	cr_assert(frozenref_registry_alloc_frozen(reg, 0, 9, 0, objects, &slot) == -EINVAL);
+	cr_assert(frozenref_registry_alloc_frozen(reg, 0, 9, 1, objects, NULL) == -EINVAL);
+	cr_assert(frozenref_registry_alloc_frozen(NULL, 0, 9, 1, objects, &slot) == -EINVAL);
+	cr_assert(frozenref_registry_alloc_frozen(reg, 0, UINT64_C(1) << 36, 1, objects, &slot) ==
+		  -ERANGE);
+	cr_assert(frozenref_registry_alloc_frozen(reg, 0, LEAF, FROZENREF_REGISTRY_NPAGES_MAX + 1,
+						  objects, &slot) == -EINVAL);
+	(void)frozenref_registry_erase_range(reg, 0, UINT64_MAX, NULL);
+	assert_destroys(reg);
+}
+
+Test(registry_walk, batch_finds_what_single_lookups_find)
+{
+	struct frozenref_registry *reg = make_default_registry();
+	struct frozenref_slot *slots[50];
+	uint64_t pfns[50];
+	size_t expected = 0;
+
+	for (uint64_t i = 0; i < 50; i++) {
+		pfns[i] = i * 7919 % 64;
+		if (i % 3 && frozenref_registry_insert(reg, pfns[i], &objects[pfns[i]]) == 0)
+			expected++;
+	}
+	for (size_t n = 0; n <= 50; n += n < 3 ? 1 : 47) {
+		size_t found = frozenref_registry_try_get_batch(reg, pfns, n, slots);
+		size_t seen = 0;
+
+		for (size_t i = 0; i < n; i++) {
+			struct frozenref_slot *slot = frozenref_registry_try_get(reg, pfns[i]);
+
+			cr_assert(slots[i] == slot);
+			if (!slot)
+				continue;
+			seen++;
+			cr_assert(frozenref_slot_object(slot) == &objects[pfns[i]]);
+			cr_assert(!frozenref_slot_put(reg, slot));
+			cr_assert(!frozenref_slot_put(reg, slot));
+		}
+		cr_assert(found == seen);
+	}
+	cr_assert(frozenref_registry_erase_range(reg, 0, 63, NULL) == expected);
+	assert_destroys(reg);
+}
