@@ -1,1 +1,36 @@
-# tests/model
+# tests/model: the explorer of all interleavings, over the library's own sources.
+
+check_PROGRAMS += tests/model/explore
+TESTS += tests/model/explore
+
+tests_model_explore_SOURCES = \
+	lib/backend_mmap.c \
+	lib/ref.c \
+	lib/registry.c \
+	lib/table.c \
+	tests/model/coroutine.c \
+	tests/model/coroutine.h \
+	tests/model/explorer.c \
+	tests/model/explorer.h \
+	tests/model/main.c \
+	tests/model/memory.c \
+	tests/model/memory.h \
+	tests/model/model.h \
+	tests/model/mutants.c \
+	tests/model/model_atomic.h \
+	tests/model/scenario.c \
+	tests/model/scenario.h \
+	tests/model/scenarios_ref.c \
+	tests/model/scenarios_registry.c \
+	tests/model/scenarios_zones.c \
+	tests/model/steps.c \
+	tests/model/steps.h
+# The third implementation of atomic.h: every operation goes to the explorer.
+tests_model_explore_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/model \
+	-DFROZENREF_ATOMIC_BACKEND='"model_atomic.h"'
+
+# Every scenario and every mutant; `make check` runs the short set.
+check-model: tests/model/explore
+	tests/model/explore --all
+
+.PHONY: check-model

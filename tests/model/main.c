@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The explorer's command line.
+ *
+ * Run by `make check` without arguments, which is the short set, and by `make check-model` with --all.
+ * Relies on explorer.c for one scenario at a time.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "explorer.h"
+#include "memory.h"
+#include "scenario.h"
+
+enum { PASS = 0, FAIL = 1, USAGE = 2, SKIP = 77 };
+
+/* Sanitizers follow neither a thread's jumps between stacks nor, then, its memory. */
+#if defined(__has_feature)
+# if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#  define SANITIZED 1
+# endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+# define SANITIZED 1
+#endif
+
+static unsigned npassed;
+static unsigned nfailed;
+
+static void count(bool passed)
+{
+	if (passed)
+		npassed++;
+	else
+		nfailed++;
+	fflush(stdout);
+}
+
+static double seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+/* ------------------------------------------------------------------------------------- scenarios */
+
+static const struct model_scenario *const tables[] = {
+	model_scenarios_ref,
+	model_scenarios_zones,
+	model_scenarios_registry,
+	NULL,
+};
+
+/* By its name, with +hinted for hinted puts. */
+static const struct model_scenario *find_scenario(const char *name, bool *hinted)
+{
+	size_t length = strcspn(name, "+");
+
+	*hinted = strcmp(name + length, "+hinted") == 0;
+	for (size_t i = 0; tables[i]; i++) {
+		for (const struct model_scenario *s = tables[i]; s->name; s++) {
+			if (strlen(s->name) == length && !strncmp(s->name, name, length))
+				return s;
+		}
+	}
+	return NULL;
+}
+
+static bool run_scenario(const struct model_scenario *scenario, bool hinted)
+{
+	struct explorer_options options = { .reduction = EXPLORE_SOURCE_SETS };
+	struct explorer_result result;
+	double start = seconds();
+	char name[64];
+
+	model_hinted = hinted;
+	model_calls_reset();
+	result = explore(scenario, &options);
+	snprintf(name, sizeof(name), "%s%s", scenario->name, hinted ? "+hinted" : "");
+	if (result.failed) {
+		printf("FAIL  %-26s %s\n      %s\n", name, scenario->about, result.failure);
+		printf("      in execution %" PRIu64 ", after %u steps; to see them:\n"
+		       "      --replay %s %s\n",
+		       result.executions, result.steps, name, result.schedule);
+		return false;
+	}
+	printf("ok    %-26s %8" PRIu64 " executions %7" PRIu64 " abandoned %3u steps %6.2f s  %s\n",
+	       name, result.executions, result.abandoned, result.steps, seconds() - start,
+	       scenario->about);
+	return true;
+}
+
+static void run_scenarios(bool all)
+{
+	for (size_t i = 0; tables[i]; i++) {
+		for (const struct model_scenario *s = tables[i]; s->name; s++) {
+			if (!all && !s->quick)
+				continue;
+			count(run_scenario(s, false));
+			if (s->hinted)
+				count(run_scenario(s, true));
+		}
+	}
+}
+
+static int run_named(const char *name)
+{
+	bool hinted;
+	const struct model_scenario *scenario = find_scenario(name, &hinted);
+
+	if (!scenario) {
+		fprintf(stderr, "no scenario %s; --list has their names\n", name);
+		return USAGE;
+	}
+	return run_scenario(scenario, hinted) ? PASS : FAIL;
+}
+
+static void list(void)
+{
+	for (size_t i = 0; tables[i]; i++) {
+		for (const struct model_scenario *s = tables[i]; s->name; s++)
+			printf("%-22s %s%s\n", s->name, s->about,
+			       s->hinted ? " (also +hinted)" : "");
+	}
+}
+
+/* --------------------------------------------------------------------------------------- replay */
+
+static int replay(const char *name, const char *schedule)
+{
+	struct explorer_options options = { .schedule = schedule };
+	struct explorer_result result;
+	bool hinted;
+	const struct model_scenario *scenario = find_scenario(name, &hinted);
+
+	if (!scenario) {
+		fprintf(stderr, "no scenario %s; --list has their names\n", name);
+		return USAGE;
+	}
+	model_hinted = hinted;
+	model_calls_reset();
+	result = explore(scenario, &options);
+	printf("%s: %s\n", name, result.failed ? result.failure : "no failure");
+	return result.failed ? FAIL : PASS;
+}
+
+static int usage(void)
+{
+	fprintf(stderr,
+		"usage: explore [--newest] [--all | --list | SCENARIO |\n"
+		"                --replay SCENARIO SCHEDULE]\n"
+		"without arguments: the short set; --newest: no load sees an older value\n");
+	return USAGE;
+}
+
+static int run_all(bool all)
+{
+	run_scenarios(all);
+	printf("%u passed, %u failed\n", npassed, nfailed);
+	return nfailed ? FAIL : PASS;
+}
+
+int main(int argc, char **argv)
+{
+#ifdef SANITIZED
+	printf("skipped: coroutines and sanitizers do not go together\n");
+	return SKIP;
+#endif
+	if (argc > 1 && !strcmp(argv[1], "--newest")) {
+		memory_stale_reads = false;
+		argc--;
+		argv++;
+	}
+	if (argc == 1 || (argc == 2 && !strcmp(argv[1], "--short")))
+		return run_all(false);
+	if (argc == 2 && !strcmp(argv[1], "--all"))
+		return run_all(true);
+	if (argc == 2 && !strcmp(argv[1], "--list")) {
+		list();
+		return PASS;
+	}
+	if (argc == 4 && !strcmp(argv[1], "--replay"))
+		return replay(argv[2], argv[3]);
+	if (argc == 2 && argv[1][0] != '-')
+		return run_named(argv[1]);
+	return usage();
+}

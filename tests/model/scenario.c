@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What scenarios have in common: the table of calls under test, and the misuse handler.
+ *
+ * Called by scenarios_*.c, mutants.c and main.c.
+ */
+#include "scenario.h"
+
+bool model_hinted;
+unsigned model_misuses;
+unsigned model_misuses_expected;
+enum model_fault model_fault;
+struct model_calls model_calls;
+
+static bool put_plain(frozenref_t *ref)
+{
+	return frozenref_put_and_lock(ref);
+}
+
+static bool put_hinted(frozenref_t *ref)
+{
+	return frozenref_put_and_lock_likely_last(ref);
+}
+
+static bool put_rcu(frozenref_t *ref)
+{
+	return frozenref_put_and_lock_rcu(ref);
+}
+
+static bool try_get(frozenref_t *ref)
+{
+	return frozenref_try_get(ref);
+}
+
+static bool freeze(frozenref_t *ref, uint32_t expected)
+{
+	return frozenref_freeze(ref, expected);
+}
+
+static void on_misuse(enum frozenref_misuse kind, const frozenref_t *ref, uint32_t word, void *arg)
+{
+	(void)arg;
+	(void)ref;
+	if (!model_misuses_expected)
+		model_fail("misuse %d, word %#x", (int)kind, (unsigned)word);
+	model_misuses++;
+}
+
+void model_calls_reset(void)
+{
+	model_calls = (struct model_calls){
+		.put = model_hinted ? put_hinted : put_plain,
+		.put_rcu = put_rcu,
+		.try_get = try_get,
+		.freeze = freeze,
+		.insert = frozenref_registry_insert,
+		.erase = frozenref_registry_erase,
+		.slot_freeze = frozenref_slot_freeze,
+	};
+	model_fault = FAULT_NONE;
+	(void)frozenref_set_misuse_handler(on_misuse, NULL, NULL);
+}

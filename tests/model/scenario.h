@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What scenarios have in common: the calls under test, and one counted object.
+ *
+ * Used by scenarios_*.c. The calls go through a table, so that a mutant can put another function in the
+ * place of one of them; scenarios ask model_fault() for the faults that are their own to make.
+ */
+#ifndef MODEL_SCENARIO_H
+#define MODEL_SCENARIO_H
+
+#include <frozenref/ref.h>
+#include <frozenref/registry.h>
+
+#include "model.h"
+
+/* The calls that mutants replace. */
+struct model_calls {
+	bool (*put)(frozenref_t *ref);
+	bool (*put_rcu)(frozenref_t *ref);
+	bool (*try_get)(frozenref_t *ref);
+	bool (*freeze)(frozenref_t *ref, uint32_t expected);
+	int (*insert)(struct frozenref_registry *reg, uint64_t pfn, void *object);
+	int (*erase)(struct frozenref_registry *reg, uint64_t pfn);
+	bool (*slot_freeze)(struct frozenref_registry *reg, struct frozenref_slot *slot,
+			    uint32_t expected);
+};
+
+extern struct model_calls model_calls;
+
+/* Back to the library's own, plain or hinted. */
+void model_calls_reset(void);
+
+enum model_fault {
+	FAULT_NONE,
+	FAULT_REMEMBERS_CONTENT, /* a winner destroys what it held, not what is there */
+};
+
+extern enum model_fault model_fault;
+
+#endif /* MODEL_SCENARIO_H */
