@@ -122,23 +122,23 @@ static int make_root(struct frozenref__table *table, uint64_t pfn, uintptr_t *ro
 static int make_entry(struct frozenref__table *table, uintptr_t *entry, uint64_t pfn,
 		      unsigned height, uintptr_t *target)
 {
-	uintptr_t made;
-	uintptr_t found = frozenref__loadptr(entry, acquire);
+	uintptr_t made = 0;
 	int err;
 
-	*target = found;
-	if (found)
+	/* Acquire: pairs with the release below. */
+	*target = frozenref__loadptr(entry, acquire);
+	if (*target)
 		return 0;
 	err = height ? make_node(table, &made) : make_leaf(table, pfn, &made);
 	if (err)
 		return err;
-	/* Release: publishes the new memory. Acquire: what the winner linked is used below. */
-	found = frozenref__casptr(entry, 0, made, acq_rel);
-	if (!found) {
+	/* Release: publishes the new memory. */
+	if (frozenref__casptr(entry, 0, made, acq_rel) == 0) {
 		*target = made;
 		return 0;
 	}
-	*target = found;
+	/* Acquire: what the winner linked is used; a compare-and-swap that failed orders nothing. */
+	*target = frozenref__loadptr(entry, acquire);
 	if (height)
 		free_node(table, made);
 	else
