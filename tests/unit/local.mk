@@ -6,6 +6,7 @@ if HAVE_CRITERION
 unit_programs = \
 	tests/unit/ref \
 	tests/unit/ref_symbols \
+	tests/unit/ref_zones \
 	tests/unit/registry \
 	tests/unit/registry_symbols
 else
@@ -29,6 +30,13 @@ tests_unit_ref_symbols_SOURCES = $(unit_ref_sources)
 tests_unit_ref_symbols_CPPFLAGS = $(AM_CPPFLAGS) -DFROZENREF_NO_INLINE
 tests_unit_ref_symbols_CFLAGS = $(unit_cflags)
 tests_unit_ref_symbols_LDADD = $(unit_libs)
+
+# The cold half of the counter itself, under a backend that schedules its operations.
+tests_unit_ref_zones_SOURCES = lib/ref.c tests/unit/ref_zones.c tests/unit/zones_atomic.h
+tests_unit_ref_zones_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tests/unit \
+	-DFROZENREF_ATOMIC_BACKEND='"zones_atomic.h"'
+tests_unit_ref_zones_CFLAGS = $(unit_cflags)
+tests_unit_ref_zones_LDADD = $(CRITERION_LIBS)
 
 unit_registry_sources = \
 	tests/unit/misuse.h \
