@@ -7,6 +7,7 @@ tests_model_explore_SOURCES = \
 	lib/backend_mmap.c \
 	lib/ref.c \
 	lib/registry.c \
+	lib/registry_lookup.c \
 	lib/table.c \
 	tests/model/coroutine.c \
 	tests/model/coroutine.h \

@@ -93,8 +93,8 @@ extern struct model_zones model_zones;
 #define frozenref__casptr(p, old, new, order) \
  (MODEL__OP(MODEL_CAS, sizeof(uintptr_t), p, (new), (old), MODEL_##order))
 
-#define frozenref__fence(order)         \
+#define frozenref__fence(ordering)      \
  ((void)model_atomic((struct model_op){ \
-	 .kind = MODEL_FENCE, .order = MODEL_##order, .function = __func__, .text = "fence" }))
+	 .kind = MODEL_FENCE, .order = MODEL_##ordering, .function = __func__, .text = "fence" }))
 
 #endif /* MODEL_ATOMIC_H */

@@ -94,12 +94,12 @@ static void on_release(void *ended, uint64_t pfn, uint64_t npages, void *arg)
 
 static void label_slots(void)
 {
-	static char names[SLOTS][6][16];
-	static const char *const words[] = { "word",   "sequence", "generation",
+	static char names[SLOTS][6][24];
+	static const char *const words[] = { "word",   "sequence", "generation_low",
 					     "object", "flags",	   "user" };
 
 	for (unsigned i = 0; i < SLOTS; i++) {
-		const void *at[] = { &slots[i].ref,    &slots[i].sequence, &slots[i].generation,
+		const void *at[] = { &slots[i].ref,    &slots[i].sequence, &slots[i].generation_low,
 				     &slots[i].object, &slots[i].flags,	   &slots[i].user };
 
 		for (unsigned w = 0; w < 6; w++) {
