@@ -1,1 +1,3 @@
 # Documents and examples.
+
+include docs/examples/pagecache/local.mk

@@ -1,0 +1,36 @@
+# The page cache, the main example: built with everything else, and installed as source to learn from.
+
+pagecache_sources = \
+	docs/examples/pagecache/cache.c \
+	docs/examples/pagecache/cache.h \
+	docs/examples/pagecache/files.c \
+	docs/examples/pagecache/files.h \
+	docs/examples/pagecache/frames.c \
+	docs/examples/pagecache/frames.h \
+	docs/examples/pagecache/interrupt.c \
+	docs/examples/pagecache/interrupt.h \
+	docs/examples/pagecache/main.c \
+	docs/examples/pagecache/options.c \
+	docs/examples/pagecache/options.h \
+	docs/examples/pagecache/report.c \
+	docs/examples/pagecache/report.h \
+	docs/examples/pagecache/terminal.c \
+	docs/examples/pagecache/terminal.h \
+	docs/examples/pagecache/verify.c \
+	docs/examples/pagecache/verify.h \
+	docs/examples/pagecache/waiting.c \
+	docs/examples/pagecache/waiting.h \
+	docs/examples/pagecache/workers.c \
+	docs/examples/pagecache/workers.h
+
+noinst_PROGRAMS += docs/examples/pagecache/pagecache
+docs_examples_pagecache_pagecache_SOURCES = $(pagecache_sources)
+docs_examples_pagecache_pagecache_CPPFLAGS = $(AM_CPPFLAGS) \
+	-DPAGECACHE_SOURCE_TREE='"$(abs_top_srcdir)"'
+docs_examples_pagecache_pagecache_LDADD = lib/libfrozenref.la
+
+pagecacheexampledir = $(docdir)/examples/pagecache
+dist_pagecacheexample_DATA = $(pagecache_sources) docs/examples/pagecache/README.md
+
+TESTS += docs/examples/pagecache/test-pagecache.sh
+EXTRA_DIST += docs/examples/pagecache/test-pagecache.sh

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A page cache in user space, on real files: collects files, takes their checksums, reads them at
+ * random through the cache and through pread(2) in turn, and reports. README.md says what it shows.
+ *
+ * The pieces: files.c what is read, verify.c whether it was right, cache.c the cache (with frames.c
+ * and waiting.c), workers.c the threads, report.c the numbers.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "cache.h"
+#include "files.h"
+#include "frames.h"
+#include "interrupt.h"
+#include "options.h"
+#include "report.h"
+#include "terminal.h"
+#include "verify.h"
+#include "workers.h"
+
+enum { EXIT_RIGHT = 0, EXIT_MISMATCH = 1, EXIT_NO_RUN = 2 };
+
+#define MIB	   (1024.0 * 1024)
+#define ROUNDS_MIN 7
+#define ROUNDS_MAX 100000
+#define SLICE_S	   0.25 /* how long a slice should be, if there is time for enough of them */
+
+static int fail(const char *what, int err)
+{
+	say("%s: %s", what, strerror(-err));
+	return EXIT_NO_RUN;
+}
+
+static double now_s(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+/* ------------------------------------------------------------------------------------ measuring */
+
+static bool is_over(const struct file_set *set)
+{
+	return interrupt_requested() || set->pages_gone >= set->npages;
+}
+
+static unsigned rounds_of(const struct options *options)
+{
+	double rounds = options->seconds / (SLICE_S * WAYS * options->nsizes);
+
+	return rounds < ROUNDS_MIN   ? ROUNDS_MIN
+	       : rounds > ROUNDS_MAX ? ROUNDS_MAX
+				     : (unsigned)rounds;
+}
+
+/* Fills the cache, so that the first round finds it as the last one does. */
+static void warm_up(struct crew *crew, struct report *report)
+{
+	uint64_t frames = report->usage.cap >> PAGE_SHIFT;
+	struct slice slice = {
+		.way = WAY_CACHE,
+		.read_size = PAGE_BYTES,
+		.warm_pages = frames < report->set->npages ? frames : report->set->npages,
+	};
+
+	crew_run(crew, &slice, &report->warm_up);
+}
+
+/* Both ways, the same pieces; every second round the other way round. */
+static void run_round(struct crew *crew, struct measure *measure, unsigned round, double slice_s,
+		      const struct file_set *set)
+{
+	struct tally tallies[WAYS];
+
+	for (unsigned i = 0; i < WAYS; i++) {
+		unsigned way = (i + round) % WAYS;
+		struct slice slice = {
+			.way = (enum way)way,
+			.read_size = measure->read_size,
+			.seed = (uint64_t)round * 2654435761u + measure->read_size,
+			.ns = (uint64_t)(slice_s * 1e9),
+		};
+
+		crew_run(crew, &slice, &tallies[way]);
+		tally_add(&measure->total[way], &tallies[way]);
+		if (is_over(set))
+			return;
+	}
+	report_add_round(measure, tallies);
+}
+
+static void run_rounds(struct crew *crew, struct report *report, unsigned rounds)
+{
+	double begin = now_s();
+	double slice_s = report->options->seconds / (rounds * WAYS * report->nmeasures);
+
+	for (unsigned round = 0; round < rounds && !is_over(report->set); round++) {
+		for (unsigned i = 0; i < report->nmeasures && !is_over(report->set); i++)
+			run_round(crew, &report->measures[i], round, slice_s, report->set);
+		if (progress_due())
+			report_progress(report, now_s() - begin);
+	}
+	report->seconds = now_s() - begin;
+}
+
+/* ------------------------------------------------------------------------------------- self-test */
+
+/*
+ * Spoils a page on purpose: a bit in each piece of it. The reference that is returned keeps it in the
+ * cache, so the run has to come across it. No thread reads meanwhile.
+ */
+static struct frozenref_slot *spoil_page(struct cache *cache, struct file_set *set)
+{
+	for (uint32_t i = 0; i < set->nfiles; i++) {
+		const struct file *file = &set->files[i];
+		struct cache_stats stats = { 0 };
+		struct frozenref_slot *slot;
+		unsigned char *frame;
+		int err;
+
+		if (file_is_gone(file))
+			continue;
+		slot = cache_get_page(cache, file, 0, &stats, &err);
+		if (!slot)
+			continue;
+		frame = frozenref_slot_object(slot);
+		for (uint64_t at = 0; at < PAGE_BYTES && at < file->size; at += VERIFY_LINE)
+			frame[at] ^= 1;
+		say("self-test: spoiled the first page of %s", file->path);
+		return slot;
+	}
+	return NULL;
+}
+
+/* ---------------------------------------------------------------------------------- putting together */
+
+static int measure_with(struct cache *cache, struct file_set *set, const struct verifier *verifier,
+			struct report *report, unsigned rounds)
+{
+	struct frozenref_slot *spoiled = NULL;
+	struct crew *crew;
+	int err = crew_create(&crew, report->options->threads, cache, set, verifier);
+
+	if (err)
+		return fail("cannot start the threads", err);
+	cache_usage(cache, &report->usage);
+	warm_up(crew, report);
+	say("%u files, %.1f MiB: reading for %g s with %u threads and %.1f MiB of memory",
+	    set->nfiles, (double)set->bytes / MIB, report->options->seconds,
+	    report->options->threads, (double)report->usage.cap / MIB);
+	if (report->options->self_test)
+		spoiled = spoil_page(cache, set);
+	run_rounds(crew, report, rounds);
+	crew_destroy(crew);
+	if (spoiled)
+		cache_put_page(cache, spoiled);
+	cache_usage(cache, &report->usage);
+	report->interrupted = interrupt_requested();
+	report_print(report);
+	if (report_mismatches(report))
+		return EXIT_MISMATCH;
+	if (report->options->self_test) {
+		say("self-test: the spoiled page was not noticed");
+		return EXIT_NO_RUN;
+	}
+	if (set->pages_gone >= set->npages) {
+		say("all files changed or vanished: nothing was left to read");
+		return EXIT_NO_RUN;
+	}
+	return EXIT_RIGHT;
+}
+
+static int measure(struct cache *cache, struct file_set *set, const struct verifier *verifier,
+		   const struct options *options)
+{
+	unsigned rounds = rounds_of(options);
+	struct report report;
+	int status, err;
+
+	err = report_init(&report, options, set, rounds);
+	status = err ? fail("cannot begin", err)
+		     : measure_with(cache, set, verifier, &report, rounds);
+	report_free(&report);
+	return status;
+}
+
+/* How many frames the user's limit allows, or 0 after saying why that is too few. */
+static uint64_t count_frames(const struct options *options, const struct file_set *set)
+{
+	uint64_t least = cache_frames_min(options->threads);
+	/* As many as pages, and then no thread that has lost a race for one waits for a frame. */
+	uint64_t most = set->npages + least;
+	double bytes = options->memory == MEMORY_BYTES
+			       ? (double)options->memory_bytes
+			       : (double)set->bytes * options->memory_percent / 100;
+	uint64_t frames = most;
+
+	if (options->memory != MEMORY_ALL && bytes < (double)most * PAGE_BYTES)
+		frames = (uint64_t)bytes >> PAGE_SHIFT;
+	if (frames >= least)
+		return frames;
+	if (!options->memory_given)
+		return least;
+	say("--memory is too little: %u threads need at least %llu pages, which are %lluK",
+	    options->threads, (unsigned long long)least,
+	    (unsigned long long)(least << PAGE_SHIFT) / 1024);
+	return 0;
+}
+
+static int run_on(struct file_set *set, const struct options *options)
+{
+	struct verifier verifier;
+	struct cache *cache;
+	uint64_t frames = count_frames(options, set);
+	int status, err;
+
+	if (!frames)
+		return EXIT_NO_RUN;
+	err = cache_create(&cache, frames);
+	if (err)
+		return fail("cannot make the cache", err);
+	err = verify_prepare(&verifier, set);
+	if (err)
+		status = fail("cannot take the checksums", err);
+	else
+		status = measure(cache, set, &verifier, options);
+	verify_free(&verifier);
+	err = cache_destroy(cache, set);
+	return err ? fail("a page was still held at the end", err) : status;
+}
+
+/* The default folders, those that are there. */
+static char *const *default_dirs(char *dirs[3])
+{
+	static char includes[] = "/usr/include";
+#ifdef PAGECACHE_SOURCE_TREE
+	static char tree[] = PAGECACHE_SOURCE_TREE;
+#else
+	static char tree[] = ".";
+#endif
+	char *const candidates[] = { includes, tree };
+	struct stat status;
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < sizeof(candidates) / sizeof(candidates[0]); i++) {
+		if (!stat(candidates[i], &status))
+			dirs[n++] = candidates[i];
+	}
+	dirs[n] = NULL;
+	return dirs;
+}
+
+int main(int argc, char **argv)
+{
+	struct options options;
+	struct file_set set;
+	char *dirs[3];
+	int status = EXIT_NO_RUN;
+
+	switch (options_parse(&options, argc, argv)) {
+	case OPTIONS_DONE:
+		return EXIT_RIGHT;
+	case OPTIONS_WRONG:
+		return EXIT_NO_RUN;
+	case OPTIONS_RUN:
+		break;
+	}
+	interrupt_install();
+	if (!files_collect(&set, *options.dirs ? options.dirs : default_dirs(dirs))) {
+		if (interrupt_requested())
+			say("interrupted before the first read");
+		else
+			status = run_on(&set, &options);
+	}
+	files_free(&set);
+	return status;
+}

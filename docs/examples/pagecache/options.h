@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The command line. Used by main.c; relies on getopt_long().
+ */
+#ifndef PAGECACHE_OPTIONS_H
+#define PAGECACHE_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define OPTIONS_SIZES_MAX 2
+
+struct options {
+	unsigned threads;
+	double seconds;
+	/* How much memory the pages may take: bytes, or a share of the data, or as much as all need. */
+	enum { MEMORY_SHARE, MEMORY_BYTES, MEMORY_ALL } memory;
+	uint64_t memory_bytes;
+	double memory_percent;
+	bool memory_given;		   /* by the user, so that too little is an error */
+	unsigned sizes[OPTIONS_SIZES_MAX]; /* of the pieces that are read */
+	unsigned nsizes;
+	bool json;
+	bool self_test;
+	char *const *dirs; /* the user's, up to a NULL; may be empty */
+};
+
+enum options_answer {
+	OPTIONS_RUN,
+	OPTIONS_DONE,  /* --help was asked for and given */
+	OPTIONS_WRONG, /* said on stderr */
+};
+
+enum options_answer options_parse(struct options *options, int argc, char **argv);
+
+#endif /* PAGECACHE_OPTIONS_H */

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Medians, the table, and JSON. See report.h.
+ */
+#include "report.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "terminal.h"
+
+int report_init(struct report *report, const struct options *options, const struct file_set *set,
+		unsigned rounds)
+{
+	memset(report, 0, sizeof(*report));
+	report->options = options;
+	report->set = set;
+	report->nmeasures = options->nsizes;
+	for (unsigned i = 0; i < options->nsizes; i++) {
+		struct measure *measure = &report->measures[i];
+
+		measure->read_size = options->sizes[i];
+		for (unsigned way = 0; way < WAYS; way++) {
+			measure->per_second[way] = calloc(rounds, sizeof(double));
+			if (!measure->per_second[way])
+				return -ENOMEM;
+		}
+	}
+	return 0;
+}
+
+void report_free(struct report *report)
+{
+	for (unsigned i = 0; i < report->nmeasures; i++) {
+		for (unsigned way = 0; way < WAYS; way++)
+			free(report->measures[i].per_second[way]);
+	}
+}
+
+void report_add_round(struct measure *measure, const struct tally tallies[WAYS])
+{
+	for (unsigned way = 0; way < WAYS; way++)
+		measure->per_second[way][measure->rounds] = tallies[way].per_second;
+	measure->rounds++;
+}
+
+/* ---------------------------------------------------------------------------------------- sums */
+
+static struct tally sum_way(const struct report *report, enum way way)
+{
+	struct tally sum = { 0 };
+
+	for (unsigned i = 0; i < report->nmeasures; i++)
+		tally_add(&sum, &report->measures[i].total[way]);
+	return sum;
+}
+
+static struct tally sum_all(const struct report *report)
+{
+	struct tally sum = report->warm_up;
+
+	for (unsigned way = 0; way < WAYS; way++) {
+		struct tally tally = sum_way(report, (enum way)way);
+
+		tally_add(&sum, &tally);
+	}
+	return sum;
+}
+
+uint64_t report_mismatches(const struct report *report)
+{
+	return sum_all(report).mismatches;
+}
+
+/* In percent. */
+static double hit_rate(const struct tally *tally)
+{
+	uint64_t lookups = tally->reads + tally->stale + tally->mismatches;
+
+	return lookups && lookups >= tally->cache.misses
+		       ? 100.0 * (double)(lookups - tally->cache.misses) / (double)lookups
+		       : 0.0;
+}
+
+static int compare_doubles(const void *a, const void *b)
+{
+	double x = *(const double *)a;
+	double y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static double median(double *values, unsigned n)
+{
+	qsort(values, n, sizeof(*values), compare_doubles);
+	return n % 2 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
+}
+
+struct medians {
+	double per_second[WAYS];
+	double ratio; /* the median of the rounds' ratios */
+};
+
+/* False if no round was completed. */
+static bool take_medians(const struct measure *measure, struct medians *medians)
+{
+	unsigned n = measure->rounds;
+	double *values = n ? malloc(n * sizeof(*values)) : NULL;
+
+	if (!values)
+		return false;
+	for (unsigned i = 0; i < n; i++)
+		values[i] = measure->per_second[WAY_CACHE][i] / measure->per_second[WAY_PREAD][i];
+	medians->ratio = median(values, n);
+	for (unsigned way = 0; way < WAYS; way++) {
+		memcpy(values, measure->per_second[way], n * sizeof(*values));
+		medians->per_second[way] = median(values, n);
+	}
+	free(values);
+	return true;
+}
+
+/* ---------------------------------------------------------------------------------------- text */
+
+static double mib(uint64_t bytes)
+{
+	return (double)bytes / (1024 * 1024);
+}
+
+static unsigned long long ull(uint64_t number)
+{
+	return number;
+}
+
+void report_progress(const struct report *report, double elapsed)
+{
+	struct tally cache = sum_way(report, WAY_CACHE);
+	struct tally pread = sum_way(report, WAY_PREAD);
+
+	progress("%5.1f of %g s: %llu lookups, %.1f %% hits, %llu evictions; %llu times pread(2); "
+		 "%llu mismatches",
+		 elapsed, report->options->seconds, ull(cache.reads), hit_rate(&cache),
+		 ull(cache.cache.evictions), ull(pread.reads), ull(report_mismatches(report)));
+}
+
+static void print_measure(const struct measure *measure)
+{
+	struct medians medians;
+
+	printf("%5u-byte reads", measure->read_size);
+	if (take_medians(measure, &medians))
+		printf("  %12.0f/s  %12.0f/s  %7.2f", medians.per_second[WAY_CACHE],
+		       medians.per_second[WAY_PREAD], medians.ratio);
+	else
+		printf("  %14s  %14s  %7s", "-", "-", "-");
+	printf("  %7.2f %%\n", hit_rate(&measure->total[WAY_CACHE]));
+}
+
+static void print_text(const struct report *report)
+{
+	const struct file_set *set = report->set;
+	struct tally cache = sum_way(report, WAY_CACHE);
+	struct tally pread = sum_way(report, WAY_PREAD);
+	struct tally all = sum_all(report);
+
+	printf("%u files, %.1f MiB in %llu pages; %u threads, %.1f s%s\n", set->nfiles,
+	       mib(set->bytes), ull(set->npages), report->options->threads, report->seconds,
+	       report->interrupted ? ", interrupted" : "");
+	printf("medians of %u rounds     page cache        pread(2)    ratio       hits\n",
+	       report->measures[0].rounds);
+	for (unsigned i = 0; i < report->nmeasures; i++)
+		print_measure(&report->measures[i]);
+	printf("lookups     %llu in the cache, %.2f %% hits; %llu reads through pread(2)\n",
+	       ull(cache.reads), hit_rate(&cache), ull(pread.reads));
+	printf("evictions   %llu, and %llu pages spared since a lookup held them\n",
+	       ull(all.cache.evictions), ull(all.cache.in_use));
+	printf("loads       %llu; waited %llu times for another thread's\n", ull(all.cache.loads),
+	       ull(all.cache.waits));
+	printf("revivals    %llu\n", ull(report->usage.revivals));
+	printf("memory      %.2f MiB of pages, at most %.2f MiB; %.2f MiB for the registry\n",
+	       mib(report->usage.resident), mib(report->usage.cap), mib(report->usage.registry));
+	printf("files       %llu skipped, %llu changed meanwhile (%llu reads given up)\n",
+	       ull(set->skipped), ull(set->files_gone), ull(all.stale));
+	printf("mismatches  %llu in %llu reads, each verified to the last byte\n",
+	       ull(all.mismatches), ull(all.reads));
+}
+
+/* ---------------------------------------------------------------------------------------- JSON */
+
+static void print_json_measure(const struct measure *measure, bool last)
+{
+	struct medians medians;
+
+	printf("    { \"read_size\": %u, \"rounds\": %u, ", measure->read_size, measure->rounds);
+	if (take_medians(measure, &medians))
+		printf("\"cache_per_second\": %.0f, \"pread_per_second\": %.0f, \"ratio\": %.4f, ",
+		       medians.per_second[WAY_CACHE], medians.per_second[WAY_PREAD], medians.ratio);
+	else
+		printf("\"cache_per_second\": null, \"pread_per_second\": null, \"ratio\": null, ");
+	printf("\"lookups\": %llu, \"pread_reads\": %llu, \"hit_rate\": %.6f }%s\n",
+	       ull(measure->total[WAY_CACHE].reads), ull(measure->total[WAY_PREAD].reads),
+	       hit_rate(&measure->total[WAY_CACHE]) / 100, last ? "" : ",");
+}
+
+static void print_json(const struct report *report)
+{
+	const struct file_set *set = report->set;
+	struct tally cache = sum_way(report, WAY_CACHE);
+	struct tally all = sum_all(report);
+
+	printf("{\n  \"files\": %u,\n  \"bytes\": %llu,\n  \"pages\": %llu,\n", set->nfiles,
+	       ull(set->bytes), ull(set->npages));
+	printf("  \"skipped\": %llu,\n  \"changed_files\": %llu,\n  \"stale_reads\": %llu,\n",
+	       ull(set->skipped), ull(set->files_gone), ull(all.stale));
+	printf("  \"threads\": %u,\n  \"seconds\": %.3f,\n  \"interrupted\": %s,\n",
+	       report->options->threads, report->seconds, report->interrupted ? "true" : "false");
+	printf("  \"self_test\": %s,\n", report->options->self_test ? "true" : "false");
+	printf("  \"measures\": [\n");
+	for (unsigned i = 0; i < report->nmeasures; i++)
+		print_json_measure(&report->measures[i], i + 1 == report->nmeasures);
+	printf("  ],\n  \"lookups\": %llu,\n  \"hit_rate\": %.6f,\n", ull(cache.reads),
+	       hit_rate(&cache) / 100);
+	printf("  \"evictions\": %llu,\n  \"evictions_refused\": %llu,\n", ull(all.cache.evictions),
+	       ull(all.cache.in_use));
+	printf("  \"loads\": %llu,\n  \"waits\": %llu,\n  \"revivals\": %llu,\n",
+	       ull(all.cache.loads), ull(all.cache.waits), ull(report->usage.revivals));
+	printf("  \"memory_cap\": %llu,\n  \"memory_resident\": %llu,\n"
+	       "  \"memory_registry\": %llu,\n",
+	       ull(report->usage.cap), ull(report->usage.resident), ull(report->usage.registry));
+	printf("  \"verified_reads\": %llu,\n  \"mismatches\": %llu\n}\n", ull(all.reads),
+	       ull(all.mismatches));
+}
+
+void report_print(const struct report *report)
+{
+	progress_end();
+	if (report->options->json)
+		print_json(report);
+	else
+		print_text(report);
+}

@@ -1,0 +1,267 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# Runs the page cache in short form: on good input, on bad input, and on files that change under it.
+# Run by `make check`, or by hand in the build folder, or with PAGECACHE=/path/to/pagecache.
+
+pagecache=${PAGECACHE:-./docs/examples/pagecache/pagecache}
+work=$(mktemp -d "${TMPDIR:-/tmp}/pagecache.XXXXXX") || exit 99
+trap 'chmod -R u+rwX "$work"; rm -rf "$work"' EXIT
+trap 'exit 99' HUP INT TERM
+
+failures=0
+status=0
+
+# What every case ends with: its name, and whether the command before it succeeded.
+verdict()
+{
+	if [ "$1" -eq 0 ]; then
+		echo "ok: $2"
+		return
+	fi
+	echo "FAILED: $2 (exit status $status)"
+	sed 's/^/	/' "$work/out" "$work/err"
+	failures=$((failures + 1))
+}
+
+# Runs the program; its output goes to $work/out and $work/err, its exit status to $status.
+run()
+{
+	"$pagecache" "$@" >"$work/out" 2>"$work/err"
+	status=$?
+}
+
+# A number from the JSON report.
+number()
+{
+	sed -n "s/^ *\"$1\": \\([0-9.]*\\),*\$/\\1/p" "$work/out"
+}
+
+says()
+{
+	grep -q -e "$1" "$work/out" "$work/err"
+}
+
+# A file of $1 bytes that repeat nowhere.
+make_file()
+{
+	head -c "$1" /dev/urandom >"$2"
+}
+
+make_data()
+{
+	mkdir -p "$1/deep/er"
+	for size in 0 1 63 64 65 127 128 4000 4095 4096 4097 8191 8192 8193 100000 1000000; do
+		make_file "$size" "$1/deep/file-$size"
+	done
+	for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16; do
+		make_file "$((i * 3000))" "$1/deep/er/file-$i"
+	done
+}
+
+test_eviction()
+{
+	run --threads=4 --seconds=1 --memory=64K --json "$work/data"
+	[ $status -eq 0 ] && [ "$(number mismatches)" -eq 0 ] && [ "$(number evictions)" -gt 0 ] &&
+		[ "$(number verified_reads)" -gt 1000 ] && [ "$(number memory_cap)" -eq 65536 ] &&
+		[ "$(number memory_resident)" -le 65536 ] && [ "$(number files)" -eq 31 ]
+	verdict $? "a cache of 16 pages evicts all the time and is right"
+	if python3 -c '' 2>/dev/null; then
+		python3 -c '
+import json, sys
+report = json.load(open(sys.argv[1]))
+assert [m["read_size"] for m in report["measures"]] == [64, 4096]
+assert all(m["rounds"] >= 7 and m["ratio"] > 0 for m in report["measures"])
+assert 0 < report["hit_rate"] < 1
+' "$work/out" 2>>"$work/err"
+		verdict $? "the JSON report is JSON"
+	fi
+}
+
+test_all_in_memory()
+{
+	run --threads=2 --seconds=0.5 --memory=all --read-size=64 --json "$work/data"
+	[ $status -eq 0 ] && [ "$(number mismatches)" -eq 0 ] && [ "$(number evictions)" -eq 0 ] &&
+		[ "$(number hit_rate)" = 1.000000 ]
+	verdict $? "a cache with room for all hits all the time"
+	run --threads=1 --seconds=0.2 --memory=50% --read-size=page "$work/data"
+	[ $status -eq 0 ] && says '^mismatches  0 in' && says '4096-byte reads'
+	verdict $? "the report as text"
+}
+
+test_self_test()
+{
+	run --seconds=1 --self-test --json "$work/data"
+	[ $status -eq 1 ] && [ "$(number mismatches)" -gt 0 ] && says 'MISMATCH: wrong bytes from the cache'
+	verdict $? "a spoiled page is noticed"
+}
+
+test_odd_folders()
+{
+	mkdir -p "$work/empty/folder" "$work/odd"
+	: >"$work/empty/file"
+	ln -s "$work/data" "$work/empty/link"
+	run --seconds=0.2 "$work/empty"
+	[ $status -eq 2 ] && says 'nothing to read'
+	verdict $? "a folder with an empty file and a link has nothing to read"
+
+	make_file 5000 "$work/odd/file"
+	ln -s "$work/odd/file" "$work/odd/link"
+	ln -s . "$work/odd/loop"
+	mkfifo "$work/odd/pipe"
+	run --seconds=0.2 --json "$work/odd"
+	[ $status -eq 0 ] && [ "$(number files)" -eq 1 ] && [ "$(number skipped)" -eq 0 ]
+	verdict $? "links and pipes below a folder are passed by"
+
+	run --seconds=0.2 "$work/nowhere"
+	[ $status -eq 2 ] && says 'cannot open .*nowhere'
+	verdict $? "a folder that is not there"
+	run --seconds=0.2 /dev/null
+	[ $status -eq 2 ] && says 'neither a folder nor a regular file'
+	verdict $? "a device instead of a folder"
+}
+
+test_unreadable()
+{
+	user=
+	mkdir -p "$work/closed/folder"
+	make_file 5000 "$work/closed/readable"
+	make_file 5000 "$work/closed/unreadable"
+	make_file 5000 "$work/closed/folder/file"
+	chmod 000 "$work/closed/unreadable" "$work/closed/folder"
+	chmod 755 "$work"
+	if [ "$(id -u)" -eq 0 ]; then
+		# Root may read all; somebody else has to try.
+		user='setpriv --reuid=65534 --regid=65534 --clear-groups'
+	fi
+	if ! $user "$pagecache" --help >/dev/null 2>&1; then
+		echo "skipped: an unreadable file (as root, and without setpriv)"
+		return
+	fi
+	$user "$pagecache" --seconds=0.2 --json "$work/closed" >"$work/out" 2>"$work/err"
+	status=$?
+	[ $status -eq 0 ] && [ "$(number files)" -eq 1 ] && [ "$(number skipped)" -eq 2 ] &&
+		says 'skipped .*unreadable: Permission denied'
+	verdict $? "an unreadable file and an unreadable folder are skipped, and said"
+}
+
+test_few_descriptors()
+{
+	(
+		# shellcheck disable=SC3045 # not POSIX, but in every sh that this runs on
+		ulimit -n 48 && "$pagecache" --seconds=0.2 --json "$work/data"
+	) >"$work/out" 2>"$work/err"
+	status=$?
+	[ $status -eq 0 ] && says 'files can be open at once' && [ "$(number files)" -lt 31 ]
+	verdict $? "more files than may be open"
+}
+
+# Until a run in the background has taken its checksums and begins to read.
+settle()
+{
+	for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+		says 'reading for' && break
+		sleep 0.5
+	done
+	sleep 0.5
+}
+
+test_changing_files()
+{
+	mkdir "$work/changing"
+	for name in shrinks empties rewritten appended removed stays; do
+		make_file 400000 "$work/changing/$name"
+	done
+	"$pagecache" --threads=3 --seconds=3 --memory=64K --json "$work/changing" \
+		>"$work/out" 2>"$work/err" &
+	pid=$!
+	settle
+	make_file 100 "$work/new"
+	truncate -s 100001 "$work/changing/shrinks"
+	: >"$work/changing/empties"
+	head -c 400000 /dev/urandom | dd of="$work/changing/rewritten" conv=notrunc bs=5000 2>/dev/null
+	cat "$work/new" >>"$work/changing/appended"
+	rm "$work/changing/removed"
+	wait $pid
+	status=$?
+	[ $status -eq 0 ] && [ "$(number mismatches)" -eq 0 ] && [ "$(number changed_files)" -eq 3 ] &&
+		[ "$(number stale_reads)" -gt 0 ] && says 'shrinks shrank from 400000 to 100001' &&
+		says 'empties shrank from 400000 to 0' && says 'rewritten changed on disk'
+	verdict $? "files that shrink or change are left out, and nothing else"
+
+	mkdir "$work/vanishing"
+	make_file 300000 "$work/vanishing/file"
+	"$pagecache" --seconds=30 --memory=64K --json "$work/vanishing" >"$work/out" 2>"$work/err" &
+	pid=$!
+	settle
+	: >"$work/vanishing/file"
+	wait $pid
+	status=$?
+	[ $status -eq 2 ] && [ "$(number mismatches)" -eq 0 ] && says 'nothing was left to read'
+	verdict $? "a run ends when all its files have changed"
+}
+
+test_interrupt()
+{
+	for signal in INT TERM; do
+		"$pagecache" --seconds=60 --memory=64K --json "$work/data" >"$work/out" 2>"$work/err" &
+		pid=$!
+		settle
+		kill -$signal $pid
+		wait $pid
+		status=$?
+		[ $status -eq 0 ] && says '"interrupted": true' && [ "$(number mismatches)" -eq 0 ] &&
+			[ "$(number verified_reads)" -gt 0 ]
+		verdict $? "SIG$signal ends a run with its report"
+	done
+}
+
+# wrong OPTION TEXT: the option is refused, and the message contains the text.
+wrong()
+{
+	run --seconds=0.2 "$1" "$work/data"
+	[ $status -eq 2 ] && says "$2" && [ ! -s "$work/out" ]
+	verdict $? "$1 is refused"
+}
+
+test_options()
+{
+	run --help
+	[ $status -eq 0 ] && says '^Usage: pagecache'
+	verdict $? "--help"
+	wrong --memory=0 'without memory'
+	wrong --memory=0% 'without memory'
+	wrong --memory=4K 'at least'
+	wrong --memory=0.001% 'at least'
+	wrong --memory=-5M 'give a size'
+	wrong --memory=5X 'give a size'
+	wrong --memory= 'give a size'
+	wrong --memory=1e30 'give a size'
+	wrong --threads=0 'whole number'
+	wrong --threads=1.5 'whole number'
+	wrong --threads=many 'whole number'
+	wrong --threads=-1 'whole number'
+	wrong --seconds=0 'give a number'
+	wrong --seconds=nan 'give a number'
+	wrong --seconds=soon 'give a number'
+	wrong --read-size=63 'power of two'
+	wrong --read-size=8192 'power of two'
+	wrong --read-size=-64 'power of two'
+	wrong --read-size=64K 'power of two'
+	wrong --nonsense 'pagecache --help'
+	wrong --json=yes 'pagecache --help'
+}
+
+make_data "$work/data"
+test_eviction
+test_all_in_memory
+test_self_test
+test_odd_folders
+test_unreadable
+test_few_descriptors
+test_changing_files
+test_interrupt
+test_options
+
+[ $failures -eq 0 ] || echo "$failures failed"
+[ $failures -eq 0 ]
