@@ -131,8 +131,10 @@ AC_DEFUN([FROZENREF_CHECK_LINKER], [
 AC_DEFUN([FROZENREF_CHECK_TEST_TOOLS], [
 	PKG_CHECK_MODULES([CRITERION], [criterion], [have_criterion=yes], [have_criterion=no])
 	AM_CONDITIONAL([HAVE_CRITERION], [test "$have_criterion" = yes])
-	PKG_CHECK_MODULES([URCU], [liburcu], [have_urcu=yes], [have_urcu=no])
+	PKG_CHECK_MODULES([URCU], [liburcu liburcu-cds], [have_urcu=yes], [have_urcu=no])
 	AM_CONDITIONAL([HAVE_URCU], [test "$have_urcu" = yes])
+	PKG_CHECK_MODULES([GLIB], [glib-2.0], [have_glib=yes], [have_glib=no])
+	AM_CONDITIONAL([HAVE_GLIB], [test "$have_glib" = yes])
 	# Empty where there is none: libtool says false, and autoconf the name that it did not find.
 	AS_IF([test "$OBJDUMP" = false], [OBJDUMP=])
 	AS_IF([test "$frozenref_cv_cxx" = no], [CXX=])
@@ -162,6 +164,7 @@ AC_DEFUN([FROZENREF_SUMMARY], [
 	  versioned symbols   $frozenref_cv_version_script
 	  unit tests          $have_criterion (Criterion)
 	  liburcu             $have_urcu (benchmarks)
+	  GLib                $have_glib (benchmarks)
 	  objdump             ${OBJDUMP:-no} (hot-path test)
 
 	make, make check, make install; make bench measures.

@@ -22,7 +22,7 @@
 #include <frozenref/ref.h>
 
 #ifdef BENCH_WITH_URCU
-#	include <urcu/ref.h>
+# include <urcu/ref.h>
 #endif
 
 #include "harness.h"
@@ -191,10 +191,22 @@ static void run_pairs(struct bench *bench, void *weak)
 		{ "std::weak_ptr::lock", bench_weak_ptr_pair, weak, NULL },
 	};
 
-	bench_run(bench, &(struct bench_group){ "pair", "get and put, one thread", 1, cases,
-						COUNT_OF(cases), pair_targets });
-	bench_run(bench, &(struct bench_group){ "contended", "get and put, two threads on one word",
-						2, cases, COUNT_OF(cases), contended_targets });
+	bench_run(bench, &(struct bench_group){
+				 .key = "pair",
+				 .title = "get and put, one thread",
+				 .threads = 1,
+				 .cases = cases,
+				 .n_cases = COUNT_OF(cases),
+				 .targets = pair_targets,
+			 });
+	bench_run(bench, &(struct bench_group){
+				 .key = "contended",
+				 .title = "get and put, two threads on one word",
+				 .threads = 2,
+				 .cases = cases,
+				 .n_cases = COUNT_OF(cases),
+				 .targets = contended_targets,
+			 });
 }
 
 static void run_last(struct bench *bench)
@@ -210,8 +222,14 @@ static void run_last(struct bench *bench)
 		{ "std::make_shared, reset", bench_weak_ptr_last, NULL, "with malloc and free" },
 	};
 
-	bench_run(bench, &(struct bench_group){ "last", "publish and last put, one thread", 1,
-						cases, COUNT_OF(cases), last_targets });
+	bench_run(bench, &(struct bench_group){
+				 .key = "last",
+				 .title = "publish and last put, one thread",
+				 .threads = 1,
+				 .cases = cases,
+				 .n_cases = COUNT_OF(cases),
+				 .targets = last_targets,
+			 });
 }
 
 static void run_failing(struct bench *bench, void *expired)
@@ -227,11 +245,20 @@ static void run_failing(struct bench *bench, void *expired)
 		{ "std::weak_ptr::lock", bench_weak_ptr_fail, expired, "writes nothing" },
 	};
 
-	bench_run(bench, &(struct bench_group){ "failing", "get on a frozen object, one thread", 1,
-						cases, COUNT_OF(cases), NULL });
-	bench_run(bench, &(struct bench_group){ "failing_contended",
-						"get on a frozen object, two threads on one word",
-						2, cases, COUNT_OF(cases), NULL });
+	bench_run(bench, &(struct bench_group){
+				 .key = "failing",
+				 .title = "get on a frozen object, one thread",
+				 .threads = 1,
+				 .cases = cases,
+				 .n_cases = COUNT_OF(cases),
+			 });
+	bench_run(bench, &(struct bench_group){
+				 .key = "failing_contended",
+				 .title = "get on a frozen object, two threads on one word",
+				 .threads = 2,
+				 .cases = cases,
+				 .n_cases = COUNT_OF(cases),
+			 });
 }
 
 int main(int argc, char **argv)

@@ -210,7 +210,8 @@ static double measure(const struct bench *bench, const struct bench_group *group
 		struct slice slice = {
 			.contender = &group->cases[which],
 			.threads = group->threads,
-			.length_ns = bench->quick ? SLICE_QUICK_NS : SLICE_NS,
+			.length_ns = (bench->quick ? SLICE_QUICK_NS : SLICE_NS) *
+				     (group->stretch ? group->stretch : 1),
 		};
 
 #ifdef CPU_SETSIZE

@@ -46,6 +46,7 @@ struct bench_group {
 	const struct bench_case *cases; /* the first is what the others are divided by */
 	size_t n_cases;
 	const struct bench_target *targets; /* or NULL */
+	unsigned stretch; /* of the slices, for work that must fill the caches first; 0 is 1 */
 };
 
 #define BENCH_THREADS_MAX 2
@@ -67,26 +68,26 @@ int bench_finish(struct bench *bench);
 __attribute__((cold, noinline, noreturn)) void bench_wrong_answer(const char *where);
 
 /* Inside loops: a check that costs what a caller's own check of the answer would. */
-#define BENCH_REQUIRE(condition)                       \
-	do {                                           \
-		if (__builtin_expect(!(condition), 0)) \
-			bench_wrong_answer(__func__);  \
-	} while (0)
+#define BENCH_REQUIRE(condition)         \
+ do {                                    \
+  if (__builtin_expect(!(condition), 0)) \
+   bench_wrong_answer(__func__);         \
+ } while (0)
 
 /*
  * A loop over *x. Not inlined and on a cache line of its own, so that every contender's loop begins
  * at the same offset: with loops of two locked instructions a split fetch block costs several per
  * cent.
  */
-#define BENCH_LOOP(name, type, ...)                                                      \
-	__attribute__((noinline, aligned(64))) static void name(void *state, uint64_t n) \
-	{                                                                                \
-		type *x = (type *)state;                                                 \
-                                                                                         \
-		for (; n; n--) {                                                         \
-			__VA_ARGS__                                                      \
-		}                                                                        \
-	}
+#define BENCH_LOOP(name, type, ...)                                               \
+ __attribute__((noinline, aligned(64))) static void name(void *state, uint64_t n) \
+ {                                                                                \
+  type *x = (type *)state;                                                        \
+                                                                                  \
+  for (; n; n--) {                                                                \
+   __VA_ARGS__                                                                    \
+  }                                                                               \
+ }
 
 #ifdef __cplusplus
 }

@@ -1,17 +1,33 @@
 # Benchmarks: built and run by `make bench` alone, with BENCH_FLAGS, for instance --quick.
 
-bench_programs = tests/bench/counter
+bench_programs = tests/bench/counter tests/bench/registry
 EXTRA_PROGRAMS += $(bench_programs)
 CLEANFILES += $(bench_programs)
 
+bench_cppflags =
 bench_harness = tests/bench/harness.c tests/bench/harness.h
+if HAVE_URCU
+bench_cppflags += -DBENCH_WITH_URCU $(URCU_CFLAGS)
+endif
+if HAVE_GLIB
+bench_cppflags += -DBENCH_WITH_GLIB $(GLIB_CFLAGS)
+endif
 
 tests_bench_counter_SOURCES = $(bench_harness) tests/bench/counter.c \
 	tests/bench/weak_ptr.cc tests/bench/weak_ptr.h
-tests_bench_counter_CPPFLAGS = $(AM_CPPFLAGS)
+tests_bench_counter_CPPFLAGS = $(AM_CPPFLAGS) $(bench_cppflags)
 tests_bench_counter_LDADD = lib/libfrozenref.la
+
+tests_bench_registry_SOURCES = $(bench_harness) tests/bench/registry.c tests/bench/random.h \
+	tests/bench/maps.h tests/bench/maps_cxx.cc
+tests_bench_registry_CPPFLAGS = $(AM_CPPFLAGS) $(bench_cppflags)
+tests_bench_registry_CXXFLAGS = -std=gnu++17 $(WARN_CFLAGS)
+tests_bench_registry_LDADD = lib/libfrozenref.la $(URCU_LIBS) $(GLIB_LIBS)
 if HAVE_URCU
-tests_bench_counter_CPPFLAGS += -DBENCH_WITH_URCU $(URCU_CFLAGS)
+tests_bench_registry_SOURCES += tests/bench/maps_urcu.c
+endif
+if HAVE_GLIB
+tests_bench_registry_SOURCES += tests/bench/maps_glib.c
 endif
 
 .PHONY: bench
