@@ -1,4 +1,5 @@
-# Benchmarks: built and run by `make bench` alone, with BENCH_FLAGS, for instance --quick.
+# Benchmarks: built and run by `make bench` alone, with BENCH_FLAGS, for instance --quick. With
+# BENCH_JSON=FOLDER each writes a file there as well.
 
 bench_programs = tests/bench/counter tests/bench/registry
 EXTRA_PROGRAMS += $(bench_programs)
@@ -32,4 +33,8 @@ endif
 
 .PHONY: bench
 bench: $(bench_programs)
-	for program in $(bench_programs); do ./$$program $(BENCH_FLAGS) || exit 1; done
+	for program in $(bench_programs); do \
+		json="$(BENCH_JSON)"; \
+		./$$program $${json:+--json "$$json/$$(basename $$program).json"} $(BENCH_FLAGS) \
+			|| exit 1; \
+	done
