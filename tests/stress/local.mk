@@ -1,1 +1,24 @@
-# tests/stress
+# SPDX-License-Identifier: MIT
+# Stress tests: a second each in `make check`; `make stress SECONDS=60` for longer.
+
+stress_programs = \
+	tests/stress/counter \
+	tests/stress/registry
+
+tests_stress_counter_SOURCES = tests/stress/counter.c tests/stress/stress.c tests/stress/stress.h
+tests_stress_counter_LDADD = lib/libfrozenref.la
+
+tests_stress_registry_SOURCES = tests/stress/registry.c tests/stress/stress.c tests/stress/stress.h
+tests_stress_registry_LDADD = lib/libfrozenref.la
+
+check_PROGRAMS += $(stress_programs)
+TESTS += $(stress_programs)
+
+# A share of the seconds for each subject.
+SECONDS = 60
+
+.PHONY: stress
+stress: $(stress_programs)
+	@set -e; for program in $(stress_programs); do \
+		./$$program --seconds $$(( $(SECONDS) / 2 )); \
+	done

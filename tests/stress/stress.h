@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the stress programs share: options, random numbers, a run of threads, failing.
+ *
+ * Used by tests/stress/counter.c and registry.c; the functions are in stress.c.
+ */
+#ifndef FROZENREF_TESTS_STRESS_H
+#define FROZENREF_TESTS_STRESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct stress_options {
+	unsigned threads;
+	double seconds;
+	uint64_t seed;
+};
+
+/* One thread's own counts; what they are called is in the subject's file. */
+enum { STRESS_COUNTS = 12 };
+
+struct stress_thread {
+	uint64_t random;
+	uint64_t counts[STRESS_COUNTS];
+};
+
+/* --threads, --seconds, --seed; exits with a usage message on anything else. */
+struct stress_options stress_parse(int argc, char **argv);
+
+/* xorshift: the sequence of each thread depends on the seed alone. */
+uint64_t stress_random(struct stress_thread *thread);
+
+/* Runs step() on all threads until the time is over; returns the sums of their counts. */
+struct stress_thread stress_run(const struct stress_options *options,
+				void (*step)(struct stress_thread *));
+
+/* Prints what the run did, one line; names[i] belongs to counts[i], up to a NULL. */
+void stress_report(const char *subject, const struct stress_options *options,
+		   const struct stress_thread *sums, const char *const *names);
+
+/* Says what is wrong, and where, and aborts so that a debugger finds the threads as they are. */
+#define stress_check(condition) \
+ ((condition) ? (void)0 : stress_fail(#condition, __FILE__, __LINE__))
+_Noreturn void stress_fail(const char *what, const char *file, int line);
+
+/* Lets others run in the middle of something, now and then. */
+void stress_linger(struct stress_thread *thread);
+
+/* The payload: an identity and copies of it, written before publishing and poisoned by the owner. */
+struct stress_payload {
+	uint64_t words[4];
+};
+
+void stress_write(struct stress_payload *payload, uint64_t identity);
+void stress_poison(struct stress_payload *payload);
+/* Whole and not poisoned; returns the identity. */
+uint64_t stress_read(const struct stress_payload *payload);
+
+#endif /* FROZENREF_TESTS_STRESS_H */
