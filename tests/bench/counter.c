@@ -25,6 +25,7 @@
 # include <urcu/ref.h>
 #endif
 
+#include "bare.h"
 #include "harness.h"
 #include "weak_ptr.h"
 
@@ -44,28 +45,7 @@ static struct {
 #endif
 } counters;
 
-/* -------------------------------------------------------------------------------- bare and CAS
- * loop */
-
-/*
- * The compiler's builtins and not atomic.h, as a program would write it that does without a
- * library: a result that nobody looks at lets the compiler take `lock add` instead of `lock xadd`.
- */
-static inline void bare_get(uint32_t *word)
-{
-	__atomic_fetch_add(word, 1, __ATOMIC_ACQUIRE);
-}
-
-static inline void bare_put(uint32_t *word)
-{
-	__atomic_fetch_sub(word, 1, __ATOMIC_RELEASE);
-}
-
-/* Release and acquire in one: a fence behind the test would cost more than it on weak machines. */
-static inline bool bare_put_and_test(uint32_t *word)
-{
-	return __atomic_sub_fetch(word, 1, __ATOMIC_ACQ_REL) == 0;
-}
+/* ---------------------------------------------------------------------------------- CAS loop */
 
 static inline bool cas_try_get(uint32_t *word)
 {
@@ -80,8 +60,6 @@ static inline bool cas_try_get(uint32_t *word)
 }
 
 /* --------------------------------------------------------------------------------- get and put */
-
-BENCH_LOOP(pair_bare, uint32_t, bare_get(x); bare_put(x);)
 
 /* The empty asm takes both results, so that they cannot be dropped. */
 BENCH_LOOP(pair_xadd, uint32_t, uint32_t got = __atomic_fetch_add(x, 1, __ATOMIC_ACQUIRE);
@@ -103,9 +81,6 @@ BENCH_LOOP(pair_zone_rcu, frozenref_t, BENCH_REQUIRE(frozenref_try_get(x));
 
 /* --------------------------------------------------------------------------- publish, last put */
 
-BENCH_LOOP(last_bare, uint32_t, __atomic_store_n(x, 1, __ATOMIC_RELEASE);
-	   BENCH_REQUIRE(bare_put_and_test(x));)
-
 BENCH_LOOP(last_zone, frozenref_t, frozenref_unfreeze(x, 1);
 	   BENCH_REQUIRE(frozenref_put_and_lock(x));)
 
@@ -116,8 +91,6 @@ BENCH_LOOP(last_zone_rcu, frozenref_t, frozenref_unfreeze(x, 1);
 	   BENCH_REQUIRE(frozenref_put_and_lock_rcu(x));)
 
 /* --------------------------------------------------------------------------------- failing get */
-
-BENCH_LOOP(fail_bare, uint32_t, bare_get(x);)
 
 BENCH_LOOP(fail_cas, uint32_t, BENCH_REQUIRE(!cas_try_get(x));)
 
@@ -178,7 +151,7 @@ static const struct bench_target last_targets[] = {
 static void run_pairs(struct bench *bench, void *weak)
 {
 	const struct bench_case cases[] = {
-		{ "bare add, sub", pair_bare, &counters.bare, NULL },
+		{ "bare add, sub", bench_bare_pair, &counters.bare, NULL },
 		{ "bare xadd, xadd", pair_xadd, &counters.bare, NULL },
 		{ "libfrozenref", pair_zone, &counters.zone, NULL },
 		{ "libfrozenref, likely_last", pair_zone_hinted, &counters.zone,
@@ -212,7 +185,7 @@ static void run_pairs(struct bench *bench, void *weak)
 static void run_last(struct bench *bench)
 {
 	const struct bench_case cases[] = {
-		{ "bare store, sub and test", last_bare, &counters.bare, NULL },
+		{ "bare store, sub and test", bench_bare_last, &counters.bare, NULL },
 		{ "libfrozenref, likely_last", last_zone_hinted, &counters.ended, NULL },
 		{ "libfrozenref", last_zone, &counters.ended, "two atomics" },
 		{ "libfrozenref, rcu put", last_zone_rcu, &counters.ended, NULL },
@@ -235,7 +208,7 @@ static void run_last(struct bench *bench)
 static void run_failing(struct bench *bench, void *expired)
 {
 	const struct bench_case cases[] = {
-		{ "bare add", fail_bare, &counters.bare, NULL },
+		{ "bare add", bench_bare_get, &counters.bare, NULL },
 		{ "libfrozenref", fail_zone, &counters.frozen, NULL },
 		{ "libfrozenref, is_frozen first", fail_zone_look, &counters.frozen, NULL },
 		{ "CAS loop", fail_cas, &counters.zero, "writes nothing" },
