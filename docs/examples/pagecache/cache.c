@@ -37,6 +37,8 @@
 
 #define REFERENCED 1u /* in the slot's user bits: looked up since the hand last passed */
 
+#define LINE_BYTES 64 /* of a CPU's cache */
+
 #define LIKELY(x) __builtin_expect(!!(x), 1)
 #define COLD	  __attribute__((cold, noinline))
 
@@ -215,6 +217,15 @@ static inline void mark_referenced(struct frozenref_slot *slot)
 		__atomic_fetch_or(frozenref_slot_user(slot), REFERENCED, __ATOMIC_RELAXED);
 }
 
+/* A line is copied in a few moves, where a length that may be anything takes a string instruction. */
+static inline void copy_out(void *buffer, const unsigned char *bytes, size_t length)
+{
+	if (length == LINE_BYTES)
+		memcpy(buffer, bytes, LINE_BYTES);
+	else
+		memcpy(buffer, bytes, length);
+}
+
 /* The part of a read that lies within one page: what a hit costs is all here. */
 static inline int read_from_page(struct cache *cache, const struct file *file, uint64_t offset,
 				 void *buffer, size_t length, struct cache_stats *stats)
@@ -233,7 +244,7 @@ static inline int read_from_page(struct cache *cache, const struct file *file, u
 			return err;
 	}
 	frame = frozenref_slot_object(slot);
-	memcpy(buffer, frame + (offset & (PAGE_BYTES - 1)), length);
+	copy_out(buffer, frame + (offset & (PAGE_BYTES - 1)), length);
 	frozenref_slot_put(cache->reg, slot);
 	return 0;
 }

@@ -165,7 +165,7 @@ static int measure_with(struct cache *cache, struct file_set *set, const struct 
 	report_print(report);
 	if (report_mismatches(report))
 		return EXIT_MISMATCH;
-	if (report->options->self_test) {
+	if (report->options->self_test && !report->interrupted) {
 		say("self-test: the spoiled page was not noticed");
 		return EXIT_NO_RUN;
 	}
@@ -218,7 +218,8 @@ static int run_on(struct file_set *set, const struct options *options)
 	struct verifier verifier;
 	struct cache *cache;
 	uint64_t frames = count_frames(options, set);
-	int status, err;
+	int status = EXIT_NO_RUN;
+	int err;
 
 	if (!frames)
 		return EXIT_NO_RUN;
@@ -228,6 +229,8 @@ static int run_on(struct file_set *set, const struct options *options)
 	err = verify_prepare(&verifier, set);
 	if (err)
 		status = fail("cannot take the checksums", err);
+	else if (interrupt_requested())
+		say("interrupted before the first read");
 	else
 		status = measure(cache, set, &verifier, options);
 	verify_free(&verifier);

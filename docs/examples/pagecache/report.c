@@ -151,8 +151,8 @@ static void print_measure(const struct measure *measure)
 
 	printf("%5u-byte reads", measure->read_size);
 	if (take_medians(measure, &medians))
-		printf("  %12.0f/s  %12.0f/s  %7.2f", medians.per_second[WAY_CACHE],
-		       medians.per_second[WAY_PREAD], medians.ratio);
+		printf("  %10.3f M/s  %10.3f M/s  %7.2f", medians.per_second[WAY_CACHE] / 1e6,
+		       medians.per_second[WAY_PREAD] / 1e6, medians.ratio);
 	else
 		printf("  %14s  %14s  %7s", "-", "-", "-");
 	printf("  %7.2f %%\n", hit_rate(&measure->total[WAY_CACHE]));
@@ -168,7 +168,7 @@ static void print_text(const struct report *report)
 	printf("%u files, %.1f MiB in %llu pages; %u threads, %.1f s%s\n", set->nfiles,
 	       mib(set->bytes), ull(set->npages), report->options->threads, report->seconds,
 	       report->interrupted ? ", interrupted" : "");
-	printf("medians of %u rounds     page cache        pread(2)    ratio       hits\n",
+	printf("medians of %3u rounds    page cache        pread(2)    ratio       hits\n",
 	       report->measures[0].rounds);
 	for (unsigned i = 0; i < report->nmeasures; i++)
 		print_measure(&report->measures[i]);
