@@ -35,6 +35,7 @@ struct thread {
 	struct coroutine co;
 	int number;
 	bool finished;
+	bool waiting; /* for another thread, until this execution is given up */
 	struct model_op pending;
 	struct location *pending_loc;
 	uint16_t seen[MODEL_THREADS_MAX]; /* the trace before its next step: steps of each thread */
@@ -120,10 +121,18 @@ void model_witness(void)
 
 /* ------------------------------------------------------------------------------------ the schedule */
 
+/* Whether two steps on one word depend on each other. */
+static bool conflict(bool stored, bool other_stored)
+{
+	if (ex.options.reduction == EXPLORE_WRONGLY)
+		return stored && other_stored;
+	return stored || other_stored;
+}
+
 static bool depends(const struct node *node, const struct thread *thread)
 {
 	return node->loc == thread->pending_loc &&
-	       (node->stored || memory_would_write(thread->pending_loc, &thread->pending));
+	       conflict(node->stored, memory_would_write(thread->pending_loc, &thread->pending));
 }
 
 static uint8_t enabled_threads(void)
@@ -133,7 +142,8 @@ static uint8_t enabled_threads(void)
 	for (unsigned t = 0; t < ex.nthreads; t++) {
 		const struct thread *thread = &ex.threads[t];
 
-		if (!thread->finished && memory_is_ready(thread->pending_loc, &thread->pending))
+		if (!thread->finished && !thread->waiting &&
+		    memory_is_ready(thread->pending_loc, &thread->pending))
 			set |= bit((int)t);
 	}
 	return set;
@@ -146,6 +156,15 @@ static bool all_finished(void)
 			return false;
 	}
 	return true;
+}
+
+static bool some_waiting(void)
+{
+	for (unsigned t = 0; t < ex.nthreads; t++) {
+		if (ex.threads[t].waiting)
+			return true;
+	}
+	return false;
 }
 
 static uint8_t sleeping_threads(void)
@@ -174,7 +193,7 @@ static bool push_node(void)
 	node->sleep = sleeping_threads();
 	awake = node->enabled & (uint8_t)~node->sleep;
 	if (!node->enabled) {
-		ex.ending = COMPLETE;
+		ex.ending = some_waiting() ? ABANDONED : COMPLETE;
 		return false;
 	}
 	if (!awake) {
@@ -187,7 +206,7 @@ static bool push_node(void)
 	if (ex.depth && awake & bit(ex.nodes[ex.depth - 1].thread))
 		node->thread = ex.nodes[ex.depth - 1].thread;
 	node->backtrack =
-		ex.options.reduction == EXPLORE_SOURCE_SETS ? bit(node->thread) : node->enabled;
+		ex.options.reduction <= EXPLORE_WRONGLY ? bit(node->thread) : node->enabled;
 	ex.length++;
 	return true;
 }
@@ -225,6 +244,22 @@ static void reschedule(struct thread *self)
 		return;
 	ex.running = next;
 	coroutine_switch(&self->co, next ? &next->co : &ex.main);
+}
+
+/*
+ * The thread has looked for something that another is still busy with, and would look again. What it
+ * saw had no effect, so there is another execution in which it looks later and finds what it wants:
+ * this one goes on without the thread, to learn what can be reversed, and does not count.
+ */
+void model_wait(void)
+{
+	struct thread *self = ex.running;
+
+	if (!self)
+		model_fail("a single thread waits");
+	self->waiting = true;
+	reschedule(self);
+	abort();
 }
 
 static void thread_body(void *arg)
@@ -292,14 +327,14 @@ static void order_step(struct thread *self)
 	for (unsigned i = at; i--;) {
 		const struct node *earlier = &ex.nodes[i];
 
-		if (earlier->loc != node->loc || !(earlier->stored || node->stored) ||
+		if (earlier->loc != node->loc || !conflict(earlier->stored, node->stored) ||
 		    precedes(earlier, node))
 			continue;
 		for (int t = 0; t < MODEL_THREADS_MAX; t++) {
 			if (node->seen[t] < earlier->seen[t])
 				node->seen[t] = earlier->seen[t];
 		}
-		if (ex.options.reduction == EXPLORE_SOURCE_SETS)
+		if (ex.options.reduction <= EXPLORE_WRONGLY)
 			reverse(i, at);
 	}
 	memcpy(self->seen, node->seen, sizeof(node->seen));
@@ -486,6 +521,7 @@ static void execute(void)
 		struct thread *thread = &ex.threads[t];
 
 		thread->finished = false;
+		thread->waiting = false;
 		memset(thread->seen, 0, sizeof(thread->seen));
 		coroutine_restart(&thread->co);
 	}
@@ -526,6 +562,8 @@ static void start_search(void)
 	ex.result = (struct explorer_result){ .failed = false };
 	ex.length = 0;
 	ex.fresh = 0;
+	if (ex.options.restart)
+		ex.options.restart(ex.options.arg);
 }
 
 static void load_schedule(const char *text)
@@ -574,6 +612,12 @@ static void search(void)
 	} while (true);
 }
 
+static void fail_search(const char *why)
+{
+	ex.result.failed = true;
+	snprintf(ex.result.failure, sizeof(ex.result.failure), "%s", why);
+}
+
 struct explorer_result explore(const struct model_scenario *scenario,
 			       const struct explorer_options *options)
 {
@@ -600,11 +644,9 @@ struct explorer_result explore(const struct model_scenario *scenario,
 	memory_restart();
 	if (scenario->teardown)
 		scenario->teardown();
-	if (!ex.result.failed && !options->schedule && scenario->witnessed &&
-	    !ex.result.witnessed) {
-		ex.result.failed = true;
-		snprintf(ex.result.failure, sizeof(ex.result.failure),
-			 "what the scenario is about never happened");
-	}
+	if (!ex.result.failed && !ex.result.executions)
+		fail_search("every execution waits for ever");
+	if (!ex.result.failed && !options->schedule && scenario->witnessed && !ex.result.witnessed)
+		fail_search("what the scenario is about never happened");
 	return ex.result;
 }

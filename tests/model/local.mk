@@ -4,11 +4,7 @@ check_PROGRAMS += tests/model/explore
 TESTS += tests/model/explore
 
 tests_model_explore_SOURCES = \
-	lib/backend_mmap.c \
-	lib/ref.c \
-	lib/registry.c \
-	lib/registry_lookup.c \
-	lib/table.c \
+	$(lib_libfrozenref_la_SOURCES) \
 	tests/model/coroutine.c \
 	tests/model/coroutine.h \
 	tests/model/explorer.c \
@@ -21,9 +17,12 @@ tests_model_explore_SOURCES = \
 	tests/model/model_atomic.h \
 	tests/model/scenario.c \
 	tests/model/scenario.h \
+	tests/model/scenarios_memory.c \
 	tests/model/scenarios_ref.c \
 	tests/model/scenarios_registry.c \
 	tests/model/scenarios_zones.c \
+	tests/model/selftest.c \
+	tests/model/selftest.h \
 	tests/model/steps.c \
 	tests/model/steps.h
 # The third implementation of atomic.h: every operation goes to the explorer.

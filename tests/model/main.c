@@ -13,6 +13,7 @@
 #include "explorer.h"
 #include "memory.h"
 #include "scenario.h"
+#include "selftest.h"
 
 enum { PASS = 0, FAIL = 1, USAGE = 2, SKIP = 77 };
 
@@ -159,6 +160,8 @@ static int usage(void)
 
 static int run_all(bool all)
 {
+	selftest_memory(count);
+	selftest_reduction(tables, count);
 	run_scenarios(all);
 	printf("%u passed, %u failed\n", npassed, nfailed);
 	return nfailed ? FAIL : PASS;

@@ -171,12 +171,11 @@ struct location {
 	uint32_t size;
 	struct location *next;
 	struct region *region;
-	/* Over the whole exploration: which threads have, and whether that makes it contended. */
-	uint8_t accessed;
-	uint8_t written;
-	bool contended;
+	bool contended; /* learnt, in this execution or one before */
 	/* In this execution. */
 	uint64_t execution;
+	uint8_t accessed; /* by which threads */
+	uint8_t written;
 	unsigned nstores;
 	unsigned nsightings[MODEL_THREADS_MAX];
 	uint16_t plain_read[MODEL_THREADS_MAX];
@@ -238,6 +237,8 @@ static void begin_location(struct location *loc)
 	if (loc->execution == execution)
 		return;
 	loc->execution = execution;
+	loc->accessed = 0;
+	loc->written = 0;
 	loc->nstores = 1;
 	loc->stores[0] = (struct store){ .value = load_memory(loc->address, loc->size) };
 	memset(loc->nsightings, 0, sizeof(loc->nsightings));

@@ -97,4 +97,8 @@ extern struct model_zones model_zones;
  ((void)model_atomic((struct model_op){ \
 	 .kind = MODEL_FENCE, .order = MODEL_##ordering, .function = __func__, .text = "fence" }))
 
+/* A loop that spins has no end to explore: see explorer.c for what becomes of the thread. */
+void model_wait(void);
+#define FROZENREF__WAIT() model_wait()
+
 #endif /* MODEL_ATOMIC_H */

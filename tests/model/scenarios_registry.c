@@ -95,12 +95,13 @@ static void on_release(void *ended, uint64_t pfn, uint64_t npages, void *arg)
 static void label_slots(void)
 {
 	static char names[SLOTS][6][24];
-	static const char *const words[] = { "word",   "sequence", "generation_low",
-					     "object", "flags",	   "user" };
+	static const char *const words[] = { "word",	   "flags",  "sequence",
+					     "generation", "object", "user" };
 
 	for (unsigned i = 0; i < SLOTS; i++) {
-		const void *at[] = { &slots[i].ref,    &slots[i].sequence, &slots[i].generation_low,
-				     &slots[i].object, &slots[i].flags,	   &slots[i].user };
+		const void *at[] = { &slots[i].ref,	 &slots[i].flags,
+				     &slots[i].sequence, &slots[i].generation_low,
+				     &slots[i].object,	 &slots[i].user };
 
 		for (unsigned w = 0; w < 6; w++) {
 			snprintf(names[i][w], sizeof(names[i][w]), "%s[%u]", words[w], i);
@@ -470,8 +471,11 @@ const struct model_scenario model_scenarios_registry[] = {
 	  .setup = setup_held, .thread = { erase_0, erase_1, put_held_2 },
 	  .check = check_one_eraser, .teardown = teardown, .quick = 1 },
 	{ .name = "reg-erase-freeze", .about = "erase against a freezer that counts the registry",
-	  .setup = setup_held, .thread = { erase_0, look_up_1, freeze_held_2 },
+	  .setup = setup_held, .thread = { erase_0, freeze_held_2 },
 	  .check = check_frozen_or_erased, .teardown = teardown, .quick = 1, .witnessed = 1 },
+	{ .name = "reg-erase-freeze-get", .about = "the same, and a lookup",
+	  .setup = setup_held, .thread = { erase_0, look_up_1, freeze_held_2 },
+	  .check = check_frozen_or_erased, .teardown = teardown, .witnessed = 1 },
 	{ .name = "reg-insert-emptying", .about = "insert against a slot that is being emptied",
 	  .setup = setup_one, .thread = { erase_0, insert_1, look_up_2 }, .check = check_quiet,
 	  .teardown = teardown, .quick = 1, .witnessed = 1 },
