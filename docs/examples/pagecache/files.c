@@ -93,31 +93,26 @@ static int add_file(struct file_set *set, char *path, int fd, const struct stat 
 /* Takes path over. Returns 0 as long as the search can go on. */
 static int open_file(struct file_set *set, int dir, const char *name, int nofollow, char *path)
 {
+	int fd = openat(dir, name, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC | nofollow);
 	struct stat status;
 	int err = 0;
-	int fd = openat(dir, name, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC | nofollow);
 
-	if (fd < 0)
-		err = errno;
-	else if (fstat(fd, &status))
-		err = errno;
-	if (err == EMFILE || err == ENFILE || (!err && !fd_is_spare(fd))) {
+	if (fd < 0 && (errno == EMFILE || errno == ENFILE)) {
 		set->fds_exhausted = true;
-	} else if (err) {
-		skip(set, path, err);
+	} else if (fd < 0 || fstat(fd, &status)) {
+		skip(set, path, errno);
+	} else if (!fd_is_spare(fd)) {
+		set->fds_exhausted = true;
 	} else if (S_ISREG(status.st_mode) && status.st_size > 0) {
 		err = add_file(set, path, fd, &status);
 		if (!err)
 			return 0;
 		say("cannot take %s: %s", path, strerror(-err));
-		free(path);
-		close(fd);
-		return err;
 	}
 	if (fd >= 0)
 		close(fd);
 	free(path);
-	return 0;
+	return err;
 }
 
 static char *join(const char *folder, const char *name)
