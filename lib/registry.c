@@ -259,9 +259,13 @@ static void link_tails(const struct frozenref_registry *reg, uint64_t head, uint
 			frozenref__table_span(&reg->table, head + distance, npages - distance);
 
 		for (uint64_t i = 0; i < span.n; i++, distance++) {
-			/* Relaxed: a lookup believes the head, under a reference, not the tail. */
+			/*
+			 * Release: whoever acquires it finds the head's leaf, which may be newer
+			 * than this one. It leads to the head and proves nothing: see
+			 * frozenref__registry_try_get_slow().
+			 */
 			frozenref__store32(&slot_at(&reg->table, span.slot, i)->flags,
-					   make_flags(FROZENREF__SLOT_TAIL, distance), relaxed);
+					   make_flags(FROZENREF__SLOT_TAIL, distance), release);
 		}
 	}
 }

@@ -17,6 +17,7 @@ tests_model_explore_SOURCES = \
 	tests/model/model_atomic.h \
 	tests/model/scenario.c \
 	tests/model/scenario.h \
+	tests/model/scenarios_growth.c \
 	tests/model/scenarios_memory.c \
 	tests/model/scenarios_ref.c \
 	tests/model/scenarios_registry.c \

@@ -41,6 +41,7 @@ struct model_scenario {
 extern const struct model_scenario model_scenarios_ref[];
 extern const struct model_scenario model_scenarios_zones[];
 extern const struct model_scenario model_scenarios_registry[];
+extern const struct model_scenario model_scenarios_growth[];
 
 /* Every put of a scenario goes through the hinted function if so. */
 extern bool model_hinted;
