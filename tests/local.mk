@@ -3,6 +3,8 @@
 include tests/unit/local.mk
 include tests/stress/local.mk
 include tests/model/local.mk
+include tests/model/genmc/local.mk
+include tests/model/litmus/local.mk
 include tests/bench/local.mk
 include tests/consumer/local.mk
 include tests/usdt/local.mk

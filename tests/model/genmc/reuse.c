@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* Three threads; whoever wins publishes the object once more. */
+#define LIFETIMES 2
+#include "scenario.h"
+
+int main(void)
+{
+	pthread_t t1, t2, t3;
+
+	prepare();
+	publish(1);
+	t1 = start(holder);
+	t2 = start(getter);
+	t3 = start(getter);
+	wait_for(t1);
+	wait_for(t2);
+	wait_for(t3);
+	return finish();
+}
