@@ -373,6 +373,11 @@ static uintptr_t scheduled(struct thread *self, const struct model_op *op, struc
 	return node->old;
 }
 
+int explorer_thread(void)
+{
+	return ex.running ? ex.running->number : MODEL_MAIN;
+}
+
 uintptr_t explorer_perform(const struct model_op *op)
 {
 	struct thread *self = ex.running;
@@ -599,6 +604,10 @@ static void set_zones(const struct model_zones *zones)
 	model_zones.saturated_middle =
 		zones->saturated_middle ? zones->saturated_middle : 0xd8000000;
 	model_zones.wrapped = zones->wrapped ? zones->wrapped : 0xf0000000;
+	if (model_sign_test) {
+		model_zones.saturated_first = 0;
+		model_zones.wrapped = 0;
+	}
 }
 
 static void search(void)

@@ -42,6 +42,9 @@ struct explorer_options {
 struct explorer_result explore(const struct model_scenario *scenario,
 			       const struct explorer_options *options);
 
+/* The number of the thread that runs; -1: none. */
+int explorer_thread(void);
+
 /* One operation, when its turn comes; outside of threads at once. */
 uintptr_t explorer_perform(const struct model_op *op);
 

@@ -14,6 +14,7 @@ tests_model_explore_SOURCES = \
 	tests/model/memory.h \
 	tests/model/model.h \
 	tests/model/mutants.c \
+	tests/model/mutants.h \
 	tests/model/model_atomic.h \
 	tests/model/scenario.c \
 	tests/model/scenario.h \

@@ -12,6 +12,7 @@
 
 #include "explorer.h"
 #include "memory.h"
+#include "mutants.h"
 #include "scenario.h"
 #include "selftest.h"
 
@@ -128,6 +129,70 @@ static void list(void)
 			printf("%-22s %s%s\n", s->name, s->about,
 			       s->hinted ? " (also +hinted)" : "");
 	}
+	for (const struct mutant *mutant = mutants; mutant->name; mutant++)
+		printf("mutant \"%s\"\n", mutant->name);
+}
+
+/* --------------------------------------------------------------------------------------- mutants */
+
+static bool run_mutant(const struct mutant *mutant, char *schedule, size_t size)
+{
+	struct explorer_options options = { .reduction = EXPLORE_SOURCE_SETS };
+	struct explorer_result result;
+	bool hinted;
+	const struct model_scenario *scenario = find_scenario(mutant->scenario, &hinted);
+	bool was_applied;
+
+	if (!scenario) {
+		printf("FAIL  %-40s no scenario %s\n", mutant->name, mutant->scenario);
+		return false;
+	}
+	model_hinted = hinted;
+	model_calls_reset();
+	mutant_start(mutant);
+	result = explore(scenario, &options);
+	was_applied = mutant_was_applied();
+	mutant_stop();
+	if (!result.failed || !was_applied) {
+		printf("FAIL  %-40s %-22s %s after %" PRIu64 " executions\n", mutant->name,
+		       mutant->scenario, was_applied ? "survives" : "was never applied",
+		       result.executions);
+		return false;
+	}
+	printf("ok    %-40s caught by %-24s %3u steps, execution %6" PRIu64 ": %s\n", mutant->name,
+	       mutant->scenario, result.steps, result.executions, result.failure);
+	snprintf(schedule, size, "%s", result.schedule);
+	return true;
+}
+
+static void run_mutants(void)
+{
+	char schedule[sizeof(((struct explorer_result *)0)->schedule)];
+
+	for (const struct mutant *mutant = mutants; mutant->name; mutant++)
+		count(run_mutant(mutant, schedule, sizeof(schedule)));
+}
+
+/* One mutant, and the steps by which it was caught. */
+static int show_mutant(const char *name)
+{
+	char schedule[sizeof(((struct explorer_result *)0)->schedule)];
+	struct explorer_options options = { .schedule = schedule };
+	const struct mutant *mutant = mutants;
+	bool hinted;
+
+	while (mutant->name && strcmp(mutant->name, name))
+		mutant++;
+	if (!mutant->name) {
+		fprintf(stderr, "no mutant \"%s\"; --list has their names\n", name);
+		return USAGE;
+	}
+	if (!run_mutant(mutant, schedule, sizeof(schedule)))
+		return FAIL;
+	mutant_start(mutant);
+	(void)explore(find_scenario(mutant->scenario, &hinted), &options);
+	mutant_stop();
+	return PASS;
 }
 
 /* --------------------------------------------------------------------------------------- replay */
@@ -154,7 +219,7 @@ static int usage(void)
 {
 	fprintf(stderr,
 		"usage: explore [--newest] [--all | --list | SCENARIO |\n"
-		"                --replay SCENARIO SCHEDULE]\n"
+		"                --replay SCENARIO SCHEDULE | --mutant NAME]\n"
 		"without arguments: the short set; --newest: no load sees an older value\n");
 	return USAGE;
 }
@@ -164,6 +229,7 @@ static int run_all(bool all)
 	selftest_memory(count);
 	selftest_reduction(tables, count);
 	run_scenarios(all);
+	run_mutants();
 	printf("%u passed, %u failed\n", npassed, nfailed);
 	return nfailed ? FAIL : PASS;
 }
@@ -189,6 +255,8 @@ int main(int argc, char **argv)
 	}
 	if (argc == 4 && !strcmp(argv[1], "--replay"))
 		return replay(argv[2], argv[3]);
+	if (argc == 3 && !strcmp(argv[1], "--mutant"))
+		return show_mutant(argv[2]);
 	if (argc == 2 && argv[1][0] != '-')
 		return run_named(argv[1]);
 	return usage();

@@ -11,7 +11,7 @@
 
 struct location;
 
-/* The thread that prepares and checks: ordered before, and after, all others. */
+/* What prepares and checks: ordered before, and after, all threads. */
 #define MODEL_MAIN (-1)
 
 /* Forgets everything: a new scenario. */

@@ -43,6 +43,9 @@ extern const struct model_scenario model_scenarios_zones[];
 extern const struct model_scenario model_scenarios_registry[];
 extern const struct model_scenario model_scenarios_growth[];
 
+/* No zones but live and frozen, told apart by the sign: set by a mutant. */
+extern bool model_sign_test;
+
 /* Every put of a scenario goes through the hinted function if so. */
 extern bool model_hinted;
 

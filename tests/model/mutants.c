@@ -1,12 +1,363 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where the library's atomic operations arrive.
+ * Deliberate faults: what the scenarios are worth is what they catch.
  *
- * Called through model_atomic.h by everything that is compiled for the explorer.
+ * Called by main.c, and through model_atomic.h by everything that is compiled for the explorer. Most
+ * faults change single operations of the library at run time, found by the function they are in: an
+ * order that is weaker, a compare-and-swap that is none. The others replace a call by a version of it
+ * that is written here, or are made by the scenario. A rule that never matches is an error: the
+ * library has changed, and the fault with it.
  */
+#include <errno.h>
+#include <string.h>
+
 #include "explorer.h"
+#include "memory.h"
+#include "mutants.h"
+
+static const struct mutant *active;
+static unsigned applied[MUTANT_RULES];
+
+/* The function of each thread's last operation; the last entry is for setup and check. */
+static const char *last[MODEL_THREADS_MAX + 1];
+
+/* ------------------------------------------------------------------------------------- operations */
+
+static uintptr_t in_two_steps(const struct model_op *op)
+{
+	struct model_op load = *op;
+	struct model_op store = *op;
+	uintptr_t found;
+
+	load.kind = MODEL_LOAD;
+	load.order = op->order & MODEL_acquire;
+	store.kind = MODEL_STORE;
+	store.order = op->order & MODEL_release;
+	found = explorer_perform(&load);
+	if (found == op->expected)
+		(void)explorer_perform(&store);
+	return found;
+}
+
+static uintptr_t just_stores(const struct model_op *op)
+{
+	struct model_op store = *op;
+
+	store.kind = MODEL_STORE;
+	(void)explorer_perform(&store);
+	return op->expected;
+}
+
+static uintptr_t blindly_again(const struct model_op *op)
+{
+	struct model_op again = *op;
+
+	for (;;) {
+		uintptr_t found = explorer_perform(&again);
+
+		if (found == again.expected || frozenref__word_is_live((uint32_t)found))
+			return op->expected;
+		again.expected = found;
+	}
+}
+
+static uintptr_t change(const struct mutant_rule *rule, const struct model_op *op)
+{
+	struct model_op changed = *op;
+
+	switch (rule->action) {
+	case MUTANT_ORDER:
+		changed.order = (enum model_order)rule->argument;
+		return explorer_perform(&changed);
+	case MUTANT_LOAD_STORE:
+		return in_two_steps(op);
+	case MUTANT_STORE:
+		return just_stores(op);
+	case MUTANT_ONCE:
+		(void)explorer_perform(op);
+		return op->expected;
+	case MUTANT_BLIND:
+		return blindly_again(op);
+	case MUTANT_STAYS:
+		return op->expected;
+	case MUTANT_SKIP:
+		return rule->argument;
+	case MUTANT_SET:
+		return explorer_perform(op) | rule->argument;
+	case MUTANT_CLEAR:
+		return explorer_perform(op) & ~(uintptr_t)rule->argument;
+	case MUTANT_WEAK:
+	case MUTANT_NONE:
+		break;
+	}
+	return explorer_perform(op);
+}
+
+static bool matches(const struct mutant_rule *rule, const struct model_op *op, const char *before)
+{
+	if (rule->action == MUTANT_NONE || rule->kind != op->kind)
+		return false;
+	if (strcmp(rule->function, op->function))
+		return false;
+	if (rule->order != MODEL_relaxed && rule->order != op->order)
+		return false;
+	return !rule->after || (before && !strcmp(rule->after, before));
+}
 
 uintptr_t model_atomic(struct model_op op)
 {
+	int thread = explorer_thread();
+	const char *before = last[thread < 0 ? MODEL_THREADS_MAX : thread];
+
+	last[thread < 0 ? MODEL_THREADS_MAX : thread] = op.function;
+	if (active && thread >= 0) {
+		for (unsigned i = 0; i < MUTANT_RULES; i++) {
+			if (!matches(&active->rules[i], &op, before))
+				continue;
+			applied[i]++;
+			return change(&active->rules[i], &op);
+		}
+	}
 	return explorer_perform(&op);
 }
+
+/* ------------------------------------------------------------------------------- starting, stopping */
+
+static void replace_calls(const struct model_calls *calls)
+{
+	if (calls->put_rcu)
+		model_calls.put_rcu = calls->put_rcu;
+	if (calls->try_get)
+		model_calls.try_get = calls->try_get;
+	if (calls->freeze)
+		model_calls.freeze = calls->freeze;
+	if (calls->insert)
+		model_calls.insert = calls->insert;
+	if (calls->erase)
+		model_calls.erase = calls->erase;
+}
+
+void mutant_start(const struct mutant *mutant)
+{
+	active = mutant;
+	memset(applied, 0, sizeof(applied));
+	replace_calls(&mutant->calls);
+	model_fault = mutant->fault;
+	model_sign_test = mutant->sign_test;
+	for (unsigned i = 0; i < MUTANT_RULES; i++) {
+		if (mutant->rules[i].action == MUTANT_WEAK)
+			memory_weak_cas_function = mutant->rules[i].function;
+	}
+}
+
+void mutant_stop(void)
+{
+	active = NULL;
+	memory_weak_cas_function = NULL;
+	model_sign_test = false;
+	model_calls_reset();
+}
+
+bool mutant_was_applied(void)
+{
+	for (unsigned i = 0; i < MUTANT_RULES; i++) {
+		if (active->rules[i].action != MUTANT_NONE && !applied[i])
+			return false;
+	}
+	return true;
+}
+
+/* -------------------------------------------------------------------------------- calls with a fault */
+
+/* Lets an expected 0 through, which is the dying word. */
+static bool freeze_any(frozenref_t *ref, uint32_t expected)
+{
+	uint32_t word = FROZENREF__ONE + (expected - 1);
+
+	return frozenref__cas32(&ref->word, word, 0, acq_rel) == word;
+}
+
+/* Passes through dying, and looks at the word again. */
+static bool put_not_rcu(frozenref_t *ref)
+{
+	return frozenref_put_and_lock(ref);
+}
+
+/* Takes back what a failed get has added. */
+static bool try_get_and_undo(frozenref_t *ref)
+{
+	if (frozenref__word_is_live(frozenref__add32(&ref->word, 1, acquire) + 1))
+		return true;
+	(void)frozenref__add32(&ref->word, UINT32_MAX, relaxed);
+	return false;
+}
+
+/* Looks first, and adds then. */
+static bool try_get_checked_first(frozenref_t *ref)
+{
+	if (!frozenref__word_is_live(frozenref__load32(&ref->word, acquire)))
+		return false;
+	(void)frozenref__add32(&ref->word, 1, acquire);
+	return true;
+}
+
+/* Makes the slot a head before the word is live. */
+static int insert_used_first(struct frozenref_registry *reg, uint64_t pfn, void *object)
+{
+	struct frozenref_slot *slot;
+	int err = frozenref_registry_insert_frozen(reg, pfn, 1, object, &slot);
+
+	if (err)
+		return err;
+	(void)frozenref__and32(&slot->flags, ~FROZENREF__SLOT_BUSY, acq_rel);
+	frozenref_unfreeze(&slot->ref, 1);
+	return 0;
+}
+
+/* Drops the registry's reference whether or not a freezer counts it. */
+static int erase_under_freezer(struct frozenref_registry *reg, uint64_t pfn)
+{
+	struct frozenref_slot *slot = frozenref_registry_slot(reg, pfn);
+
+	while (slot) {
+		uint32_t flags = frozenref__load32(&slot->flags, acquire);
+
+		if (!(flags & FROZENREF__SLOT_USED) || flags & FROZENREF__SLOT_ERASED)
+			break;
+		if (flags & FROZENREF__SLOT_BUSY && frozenref_is_frozen(&slot->ref))
+			return -EBUSY;
+		if (frozenref__cas32(&slot->flags, flags, flags | FROZENREF__SLOT_ERASED,
+				     acq_rel) != flags)
+			continue;
+		(void)frozenref_slot_put(reg, slot);
+		return 0;
+	}
+	return -ENOENT;
+}
+
+/* ------------------------------------------------------------------------------------- the table */
+
+/* clang-format off */
+#define WEAKER(weaker, in, what) \
+	{ .action = MUTANT_ORDER, .argument = MODEL_##weaker, .function = (in), .kind = (what) }
+#define WEAKER_FROM(strong, weaker, in, what) \
+	{ .action = MUTANT_ORDER, .argument = MODEL_##weaker, .function = (in), .kind = (what), \
+	  .order = MODEL_##strong }
+#define CAS_BECOMES(fault, in) \
+	{ .action = (fault), .function = (in), .kind = MODEL_CAS }
+
+const struct mutant mutants[] = {
+	/* The orders of the counter. */
+	{ .name = "try_get: relaxed", .scenario = "get-put",
+	  .rules = { WEAKER(relaxed, "frozenref_try_get", MODEL_ADD) } },
+	{ .name = "try_get_n: relaxed", .scenario = "bulk-publish",
+	  .rules = { WEAKER(relaxed, "frozenref_try_get_n", MODEL_ADD) } },
+	{ .name = "put: relaxed", .scenario = "put-put",
+	  .rules = { WEAKER(relaxed, "frozenref_put_and_lock", MODEL_ADD) } },
+	{ .name = "put: acquire", .scenario = "put-put",
+	  .rules = { WEAKER(acquire, "frozenref_put_and_lock", MODEL_ADD) } },
+	{ .name = "put_n: relaxed", .scenario = "bulk",
+	  .rules = { WEAKER(relaxed, "frozenref_put_and_lock_n", MODEL_ADD) } },
+	{ .name = "put_left: relaxed", .scenario = "left",
+	  .rules = { WEAKER(relaxed, "frozenref_put_and_lock_left", MODEL_ADD) } },
+	{ .name = "put: its CAS relaxed", .scenario = "put-put",
+	  .rules = { WEAKER(relaxed, "frozenref__put_slow", MODEL_CAS) } },
+	{ .name = "put: its CAS release", .scenario = "put-put",
+	  .rules = { WEAKER(release, "frozenref__put_slow", MODEL_CAS) } },
+	{ .name = "put: acq_rel, and its CAS relaxed", .scenario = "reuse",
+	  .rules = { WEAKER(acq_rel, "frozenref_put_and_lock", MODEL_ADD),
+		     WEAKER(relaxed, "frozenref__put_slow", MODEL_CAS) } },
+	{ .name = "put, hinted: relaxed", .scenario = "holders+hinted",
+	  .rules = { WEAKER(relaxed, "frozenref_put_and_lock_likely_last", MODEL_CAS) } },
+	{ .name = "put, hinted: release", .scenario = "holders+hinted",
+	  .rules = { WEAKER(release, "frozenref_put_and_lock_likely_last", MODEL_CAS) } },
+	{ .name = "put, hinted: acquire", .scenario = "aside-put+hinted",
+	  .rules = { WEAKER(acquire, "frozenref_put_and_lock_likely_last", MODEL_CAS) } },
+	{ .name = "put_rcu: relaxed", .scenario = "rcu",
+	  .rules = { WEAKER_FROM(release, relaxed, "frozenref_put_and_lock_rcu", MODEL_CAS) } },
+	{ .name = "put_rcu: the last relaxed", .scenario = "rcu",
+	  .rules = { WEAKER_FROM(acq_rel, relaxed, "frozenref_put_and_lock_rcu", MODEL_CAS) } },
+	{ .name = "put_rcu: the last release", .scenario = "rcu",
+	  .rules = { WEAKER_FROM(acq_rel, release, "frozenref_put_and_lock_rcu", MODEL_CAS) } },
+	{ .name = "unfreeze: relaxed", .scenario = "get-put",
+	  .rules = { WEAKER(relaxed, "frozenref_unfreeze", MODEL_STORE) } },
+	{ .name = "freeze: relaxed", .scenario = "freeze",
+	  .rules = { WEAKER(relaxed, "frozenref_freeze", MODEL_CAS) } },
+	{ .name = "freeze: release", .scenario = "freeze",
+	  .rules = { WEAKER(release, "frozenref_freeze", MODEL_CAS) } },
+	{ .name = "freeze: acquire", .scenario = "aside",
+	  .rules = { WEAKER(acquire, "frozenref_freeze", MODEL_CAS) } },
+
+	/* The shape of the counter. */
+	{ .name = "try_get: undone when it fails", .scenario = "get-put",
+	  .calls = { .try_get = try_get_and_undo } },
+	{ .name = "try_get: looks first, then adds", .scenario = "get-put",
+	  .calls = { .try_get = try_get_checked_first } },
+	{ .name = "put: its CAS in two steps", .scenario = "holders",
+	  .rules = { CAS_BECOMES(MUTANT_LOAD_STORE, "frozenref__put_slow") } },
+	{ .name = "put: its CAS weak", .scenario = "put-put",
+	  .rules = { CAS_BECOMES(MUTANT_WEAK, "frozenref__put_slow") } },
+	{ .name = "put: its CAS a store", .scenario = "holders",
+	  .rules = { CAS_BECOMES(MUTANT_STORE, "frozenref__put_slow") } },
+	{ .name = "put, hinted: its CAS in two steps", .scenario = "holders+hinted",
+	  .rules = { CAS_BECOMES(MUTANT_LOAD_STORE, "frozenref_put_and_lock_likely_last") } },
+	{ .name = "put_rcu: through dying, memory freed", .scenario = "rcu",
+	  .calls = { .put_rcu = put_not_rcu } },
+	{ .name = "freeze: its CAS in two steps", .scenario = "freeze",
+	  .rules = { CAS_BECOMES(MUTANT_LOAD_STORE, "frozenref_freeze") } },
+	{ .name = "freeze(0) let through", .scenario = "freeze-none",
+	  .calls = { .freeze = freeze_any } },
+	{ .name = "the winner acts on what it remembers", .scenario = "late-win",
+	  .fault = FAULT_REMEMBERS_CONTENT },
+	{ .name = "a sign test instead of zones", .scenario = "put-frozen", .sign_test = true },
+	{ .name = "reset: a store", .scenario = "reset-unfreeze-1",
+	  .rules = { CAS_BECOMES(MUTANT_STORE, "reset") } },
+	{ .name = "reset: in two steps", .scenario = "reset-unfreeze-1",
+	  .rules = { CAS_BECOMES(MUTANT_LOAD_STORE, "reset") } },
+	{ .name = "reset: of whatever is not live", .scenario = "reset-two-lives-3",
+	  .rules = { CAS_BECOMES(MUTANT_BLIND, "reset") } },
+	{ .name = "reset: tried once", .scenario = "reset-loop",
+	  .rules = { CAS_BECOMES(MUTANT_ONCE, "reset") } },
+	{ .name = "saturation: not pinned", .scenario = "saturation",
+	  .rules = { { .action = MUTANT_STAYS, .function = "reset", .kind = MODEL_CAS } } },
+
+	/* The registry. */
+	{ .name = "lookup: relaxed", .scenario = "reg-insert-emptying",
+	  .rules = { WEAKER(relaxed, "frozenref_try_get", MODEL_ADD) } },
+	{ .name = "lookup: put back relaxed", .scenario = "reg-lookup-erase-put",
+	  .rules = { WEAKER(relaxed, "frozenref_slot_put", MODEL_ADD) } },
+	{ .name = "lookup: does not look at ERASED", .scenario = "reg-alone",
+	  .rules = { { .action = MUTANT_CLEAR, .argument = FROZENREF__SLOT_ERASED,
+		       .function = "frozenref_registry_try_get", .kind = MODEL_LOAD,
+		       .after = "frozenref_try_get" } } },
+	{ .name = "lookup: does not look at USED", .scenario = "reg-insert-emptying",
+	  .rules = { { .action = MUTANT_SET, .argument = FROZENREF__SLOT_USED,
+		       .function = "frozenref_registry_try_get", .kind = MODEL_LOAD,
+		       .after = "frozenref_try_get" } } },
+	{ .name = "lookup: does not look at the cover", .scenario = "reg-tail-single",
+	  .rules = { { .action = MUTANT_SET, .argument = 0xffffff00,
+		       .function = "frozenref__registry_try_get_slow", .kind = MODEL_LOAD } } },
+	{ .name = "lookup: a miss keeps its reference", .scenario = "reg-lookup-erase",
+	  .rules = { { .action = MUTANT_SKIP, .argument = FROZENREF__ONE + 1,
+		       .function = "frozenref_slot_put", .kind = MODEL_ADD,
+		       .after = "frozenref_registry_try_get" } } },
+	{ .name = "insert: USED before the word is live", .scenario = "reg-insert-erase",
+	  .calls = { .insert = insert_used_first } },
+	{ .name = "insert: claims in two steps", .scenario = "reg-insert-insert",
+	  .rules = { CAS_BECOMES(MUTANT_LOAD_STORE, "claim_span") } },
+	{ .name = "insert: claims relaxed", .scenario = "reg-insert-emptying",
+	  .rules = { WEAKER(relaxed, "claim_span", MODEL_CAS) } },
+	{ .name = "erase: marks in two steps", .scenario = "reg-erase-erase",
+	  .rules = { CAS_BECOMES(MUTANT_LOAD_STORE, "frozenref_registry_erase") } },
+	{ .name = "erase: drops under a freezer", .scenario = "reg-erase-freeze-get",
+	  .calls = { .erase = erase_under_freezer },
+	  .rules = { { .action = MUTANT_CLEAR, .argument = FROZENREF__SLOT_ERASED,
+		       .function = "unbusy", .kind = MODEL_AND } } },
+	{ .name = "unfreeze: forgets what an erase left", .scenario = "reg-erase-freeze",
+	  .rules = { { .action = MUTANT_CLEAR, .argument = FROZENREF__SLOT_ERASED,
+		       .function = "unbusy", .kind = MODEL_AND } } },
+	{ .name = "freeze: marks in two steps", .scenario = "reg-erase-freeze",
+	  .rules = { CAS_BECOMES(MUTANT_LOAD_STORE, "freeze") } },
+	{ .name = NULL },
+};
+/* clang-format on */

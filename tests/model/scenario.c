@@ -7,6 +7,7 @@
 #include "scenario.h"
 
 bool model_hinted;
+bool model_sign_test;
 unsigned model_misuses;
 unsigned model_misuses_expected;
 enum model_fault model_fault;

@@ -15,7 +15,7 @@
 
 /* The calls that mutants replace. */
 struct model_calls {
-	bool (*put)(frozenref_t *ref);
+	bool (*put)(frozenref_t *ref); /* plain or hinted, as model_hinted says */
 	bool (*put_rcu)(frozenref_t *ref);
 	bool (*try_get)(frozenref_t *ref);
 	bool (*freeze)(frozenref_t *ref, uint32_t expected);

@@ -219,6 +219,13 @@ static void look_aside_1(void)
 	model_assert(model_read(&book.aside) == 1);
 }
 
+/* A put is no different from a freeze in this. */
+static void aside_put_0(void)
+{
+	model_write(&book.aside, 1);
+	drop(0);
+}
+
 /* ------------------------------------------------------------------------ several at a time, left */
 
 static void setup_bulk(void)
@@ -242,6 +249,15 @@ static void get_two_2(void)
 	drop(2);
 	if (frozenref_put_and_lock_n(&s.ref, 2))
 		win(2, model_read(&s.payload));
+}
+
+static void get_two_1(void)
+{
+	if (!frozenref_try_get_n(&s.ref, 2))
+		return;
+	use();
+	if (frozenref_put_and_lock_n(&s.ref, 2))
+		win(1, model_read(&s.payload));
 }
 
 static void put_left(int me)
@@ -425,13 +441,19 @@ const struct model_scenario model_scenarios_ref[] = {
 	  .hinted = 1 },
 	{ .name = "getters", .about = "three getters against one put",
 	  .setup = setup_one, .thread = { drop_0, get_1, get_2, get_3 }, .check = check_wins,
-	  .quick = 1, .hinted = 1 },
+	  .hinted = 1 },
 	{ .name = "aside", .about = "a failed get sees what the freezer did before it froze",
 	  .setup = setup_one, .thread = { aside_0, look_aside_1 }, .check = check_wins,
 	  .quick = 1, .witnessed = 1, .tiny = 1 },
+	{ .name = "aside-put", .about = "and what the last holder did before its put",
+	  .setup = setup_one, .thread = { aside_put_0, look_aside_1 }, .check = check_wins,
+	  .quick = 1, .hinted = 1, .witnessed = 1, .tiny = 1 },
 	{ .name = "bulk", .about = "several references at a time",
 	  .setup = setup_bulk, .thread = { put_two_0, drop_1, get_two_2 }, .check = check_wins,
 	  .quick = 1, .hinted = 1 },
+	{ .name = "bulk-publish", .about = "the same against unfreeze",
+	  .setup = setup_frozen, .thread = { publish_0, get_two_1 }, .check = check_wins,
+	  .quick = 1, .tiny = 1 },
 	{ .name = "left", .about = "two puts that ask what they left",
 	  .setup = setup_two, .thread = { put_left_0, put_left_1 }, .check = check_left,
 	  .quick = 1, .tiny = 1 },
