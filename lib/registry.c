@@ -79,9 +79,10 @@ int frozenref_registry_create(struct frozenref_registry **regp,
 	registry = calloc(1, sizeof(*registry));
 	if (!registry)
 		return -ENOMEM;
-	registry->head.table.slot_shift = config.flags & FROZENREF_REGISTRY_PADDED ? 6 : 5;
-	registry->head.table.pfn_bits = config.pfn_bits ? config.pfn_bits : 36;
-	registry->head.table.backend = config.backend ? config.backend : frozenref_mmap_backend();
+	frozenref__table_init(&registry->head.table,
+			      config.backend ? config.backend : frozenref_mmap_backend(),
+			      config.pfn_bits ? config.pfn_bits : 36,
+			      config.flags & FROZENREF_REGISTRY_PADDED ? 6 : 5);
 	registry->head.page_shift = config.page_shift ? config.page_shift : 12;
 	registry->head.flags = config.flags;
 	registry->release = config.release;

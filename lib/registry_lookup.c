@@ -25,7 +25,11 @@ struct frozenref_slot *frozenref__find_head(const struct frozenref_registry *reg
 	if (!(*flags & FROZENREF__SLOT_TAIL))
 		return *flags & FROZENREF__SLOT_USED ? slot : NULL;
 	distance = flags_pages(*flags);
-	slot = frozenref__table_slot(&reg->table, pfn - distance);
+	/* Mostly in the same leaf, and then it need not be looked for. */
+	if (distance <= pfn % LEAF_SLOTS)
+		slot = slot_before(&reg->table, slot, distance);
+	else
+		slot = frozenref__table_slot(&reg->table, pfn - distance);
 	*flags = frozenref__load32(&slot->flags, acquire);
 	/* The tail may be older than what its head's slot holds now. */
 	if (!(*flags & FROZENREF__SLOT_USED) || flags_pages(*flags) <= distance)
@@ -100,9 +104,17 @@ struct frozenref_slot *frozenref__registry_try_get_slow(struct frozenref_registr
 	return NULL;
 }
 
-void frozenref__registry_drop(struct frozenref_registry *reg, struct frozenref_slot *slot)
+/* The fast path has a reference, and found that the flags had changed around its add. */
+struct frozenref_slot *frozenref__registry_settle(struct frozenref_registry *reg,
+						  struct frozenref_slot *slot)
 {
+	/* Relaxed: the get's acquire has ordered it. */
+	uint32_t flags = frozenref__load32(&slot->flags, relaxed);
+
+	if ((flags & (FROZENREF__SLOT_USED | FROZENREF__SLOT_ERASED)) == FROZENREF__SLOT_USED)
+		return slot;
 	frozenref_slot_put(reg, slot);
+	return NULL;
 }
 
 size_t frozenref_registry_try_get_batch(struct frozenref_registry *reg, const uint64_t *pfns,

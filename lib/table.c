@@ -3,7 +3,7 @@
  * The page table: memory for slots only where pfns are in use, at addresses that never change.
  *
  * Called by registry.c, through table.h. Relies on a backend for memory and on atomic.h. The layout
- * of nodes and entries is at the end of registry.h. Writers race here without a lock: a new node or
+ * of nodes and entries is in table.h. Writers race here without a lock: a new node or
  * leaf is linked by one compare-and-swap, and the loser of a race releases its own and takes the
  * winner's.
  */
@@ -24,7 +24,7 @@ static size_t leaf_area(const struct frozenref__table *table)
 
 static unsigned entry_height(uintptr_t entry)
 {
-	return (unsigned)(entry & FROZENREF__HEIGHT_MASK);
+	return (unsigned)(entry & HEIGHT_MASK);
 }
 
 /* log2 of the pfns that a tree of this height covers */
@@ -36,6 +36,15 @@ static unsigned height_shift(unsigned height)
 static uintptr_t *node_entry(uintptr_t node, uint64_t pfn, unsigned height)
 {
 	return (uintptr_t *)node + ((pfn >> height_shift(height - 1)) & (NODE_ENTRIES - 1));
+}
+
+void frozenref__table_init(struct frozenref__table *table, const struct frozenref_backend *backend,
+			   unsigned pfn_bits, unsigned slot_shift)
+{
+	table->window_number = FROZENREF__NO_WINDOW;
+	table->slot_shift = slot_shift;
+	table->pfn_bits = pfn_bits;
+	table->backend = backend;
 }
 
 /* --------------------------------------------------------------------------- making and linking */
@@ -72,10 +81,10 @@ static void free_leaf(const struct frozenref__table *table, uintptr_t slots)
 	frozenref__backend_unmap(table->backend, (void *)slots, leaf_area(table));
 }
 
-/* The lowest tree that covers the pfn. */
+/* The lowest tree that covers the pfn, and has a node to be the window. */
 static unsigned height_for(uint64_t pfn)
 {
-	unsigned height = 0;
+	unsigned height = 1;
 
 	while (pfn >> height_shift(height))
 		height++;
@@ -88,7 +97,7 @@ static unsigned height_for(uint64_t pfn)
  */
 static int raise_root(struct frozenref__table *table, uintptr_t root, uint64_t pfn)
 {
-	uintptr_t tree = root & ~FROZENREF__HEIGHT_MASK;
+	uintptr_t tree = root & ~HEIGHT_MASK;
 	unsigned height = tree ? entry_height(root) + 1 : height_for(pfn);
 	uintptr_t node;
 	int err = make_node(table, &node);
@@ -110,7 +119,7 @@ static int make_root(struct frozenref__table *table, uint64_t pfn, uintptr_t *ro
 		int err;
 
 		*root = frozenref__loadptr(&table->root, acquire);
-		if (!(pfn >> height_shift(entry_height(*root))))
+		if (*root && !(pfn >> height_shift(entry_height(*root))))
 			return 0;
 		err = raise_root(table, *root, pfn);
 		if (err)
@@ -146,31 +155,32 @@ static int make_entry(struct frozenref__table *table, uintptr_t *entry, uint64_t
 	return 0;
 }
 
+/* Lets lookups find the leaves of this node without a walk, if they know no other yet. */
+static void open_window(struct frozenref__table *table, uint64_t pfn, uintptr_t node)
+{
+	if (frozenref__load32(&table->window_number, relaxed) != FROZENREF__NO_WINDOW)
+		return;
+	if (frozenref__casptr(&table->window, 0, node, acq_rel) != 0)
+		return;
+	/* Release: pairs with the acquire of frozenref__table_window_slot(). */
+	frozenref__store32(&table->window_number, (uint32_t)(pfn >> FROZENREF__WINDOW_SHIFT),
+			   release);
+}
+
 /* The slots of the leaf of a pfn, made if need be. */
 static int find_or_make_leaf(struct frozenref__table *table, uint64_t pfn, uintptr_t *slots)
 {
 	uintptr_t root;
 	unsigned height;
-	int err;
+	int err = make_root(table, pfn, &root);
 
-	do {
-		err = make_root(table, pfn, &root);
-		if (err)
-			return err;
-		height = entry_height(root);
-		root &= ~FROZENREF__HEIGHT_MASK;
-		if (height)
-			break;
-		/*
-		 * Of height 0 the root is itself the leaf's entry, and may have been raised
-		 * meanwhile.
-		 */
-		err = make_entry(table, &table->root, pfn, 0, &root);
-		if (err)
-			return err;
-	} while (entry_height(root));
-
+	if (err)
+		return err;
+	height = entry_height(root);
+	root &= ~HEIGHT_MASK;
 	while (height--) {
+		if (!height)
+			open_window(table, pfn, root);
 		err = make_entry(table, node_entry(root, pfn, height + 1), pfn, height, &root);
 		if (err)
 			return err;
@@ -248,7 +258,7 @@ struct leaf *frozenref__table_next(const struct frozenref__table *table, uint64_
 
 	if (*pfn >> height_shift(height))
 		return NULL;
-	slots = next_below(root & ~FROZENREF__HEIGHT_MASK, height, pfn);
+	slots = next_below(root & ~HEIGHT_MASK, height, pfn);
 	return slots ? slot_leaf(table, (struct frozenref_slot *)slots) : NULL;
 }
 
@@ -273,7 +283,7 @@ void frozenref__table_usage(const struct frozenref__table *table, uint64_t *rese
 
 	*reserved = 0;
 	*resident = 0;
-	usage_below(table, root & ~FROZENREF__HEIGHT_MASK, entry_height(root), reserved, resident);
+	usage_below(table, root & ~HEIGHT_MASK, entry_height(root), reserved, resident);
 }
 
 /* --------------------------------------------------------------------------------------- trim */
@@ -391,6 +401,6 @@ void frozenref__table_destroy(struct frozenref__table *table)
 {
 	uintptr_t root = frozenref__loadptr(&table->root, acquire);
 
-	destroy_below(table, root & ~FROZENREF__HEIGHT_MASK, entry_height(root));
+	destroy_below(table, root & ~HEIGHT_MASK, entry_height(root));
 	frozenref__storeptr(&table->root, 0, relaxed);
 }

@@ -2,8 +2,8 @@
 /*
  * The page table's interface inside lib/: leaves of slots, found or made by pfn.
  *
- * Used by registry.c. The lookup itself, frozenref__table_slot(), is inline in registry.h, since
- * programs compile it in. Nothing here takes a lock: nodes and leaves are linked by
+ * Used by the registry's sources. Programs compile in the shortest way to a slot, which is in
+ * registry.h: frozenref__table_window_slot(). Nothing here takes a lock: nodes and leaves are linked by
  * compare-and-swap, and whoever loses gives back what it had made, so that a fork can leave no lock
  * behind.
  */
@@ -86,11 +86,55 @@ static inline struct frozenref_slot *slot_at(const struct frozenref__table *tabl
 	return (struct frozenref_slot *)((uintptr_t)slot + ((uintptr_t)i << table->slot_shift));
 }
 
+/* The slot i places before this one, in the same leaf. */
+static inline struct frozenref_slot *slot_before(const struct frozenref__table *table,
+						 struct frozenref_slot *slot, uint64_t i)
+{
+	return (struct frozenref_slot *)((uintptr_t)slot - ((uintptr_t)i << table->slot_shift));
+}
+
 static inline bool chunk_is_touched(const struct leaf *leaf, uint64_t chunk)
 {
 	/* Relaxed: who is being inserted now may be missed. */
 	return frozenref__load32(&leaf->touched[chunk / 32], relaxed) >> chunk % 32 & 1;
 }
+
+/*
+ * The tree is as high as the largest pfn in it needs, and at least 1. An entry is the address of a
+ * node or leaf; the root also carries the height in its low bits. Entries go from zero to their value
+ * once, the root from lower to higher trees; nothing is taken back before destroy.
+ */
+#define HEIGHT_MASK ((uintptr_t)7)
+
+/* The slot of a pfn, or NULL where there is no leaf. Writes nothing and takes no memory. */
+static inline struct frozenref_slot *frozenref__table_slot(const struct frozenref__table *table,
+							   uint64_t pfn)
+{
+	struct frozenref_slot *slot = frozenref__table_window_slot(table, pfn);
+	uintptr_t entry;
+	unsigned shift;
+
+	if (slot)
+		return slot;
+	/* Acquire, here and below: pairs with the release that linked the node or leaf. */
+	entry = frozenref__loadptr(&table->root, acquire);
+	shift = FROZENREF__LEAF_SHIFT + FROZENREF__NODE_SHIFT * (unsigned)(entry & HEIGHT_MASK);
+	entry &= ~HEIGHT_MASK;
+	if (pfn >> shift || !entry)
+		return NULL;
+	while (entry && shift != FROZENREF__LEAF_SHIFT) {
+		shift -= FROZENREF__NODE_SHIFT;
+		entry = frozenref__loadptr((uintptr_t *)entry +
+						   ((pfn >> shift) &
+						    ((1u << FROZENREF__NODE_SHIFT) - 1)),
+					   acquire);
+	}
+	return entry ? slot_at(table, (struct frozenref_slot *)entry, pfn % LEAF_SLOTS) : NULL;
+}
+
+/* For a table whose memory is zero. */
+void frozenref__table_init(struct frozenref__table *table, const struct frozenref_backend *backend,
+			   unsigned pfn_bits, unsigned slot_shift);
 
 /*
  * As much of pfn .. pfn + npages - 1 as lies in the leaf of pfn, which is made if there is none.

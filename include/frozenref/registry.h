@@ -339,19 +339,22 @@ struct frozenref_slot {
 #define FROZENREF__SLOT_PAGES_SHIFT 8
 
 /*
- * The page table: nodes of 512 entries over leaves of 32,768 slots, as high as the largest pfn in
- * it needs. An entry is the address of a node or leaf; the root also carries the height in its low
- * bits. Entries go from zero to their value once, the root from lower to higher trees; nothing is
- * taken back before destroy.
+ * The page table: nodes of 512 entries over leaves of 32,768 slots, in a tree that lib/table.h draws.
+ * A lookup that the inline functions answer does not walk it: they know the window, the one node whose
+ * entries are leaves that the first insert made. All that it covers, 16,777,216 pfns, is one step
+ * away; for other pfns, and for all that is not plain, there is a function in the library.
  */
-#define FROZENREF__LEAF_SHIFT  15
-#define FROZENREF__NODE_SHIFT  9
-#define FROZENREF__HEIGHT_MASK ((uintptr_t)7)
+#define FROZENREF__LEAF_SHIFT	15
+#define FROZENREF__NODE_SHIFT	9
+#define FROZENREF__WINDOW_SHIFT (FROZENREF__LEAF_SHIFT + FROZENREF__NODE_SHIFT)
+#define FROZENREF__NO_WINDOW	UINT32_MAX /* no pfn is that large */
 
 struct frozenref__table {
-	uintptr_t root;
-	uint32_t slot_shift; /* log2 of the bytes from one slot to the next */
+	uintptr_t window;	/* set once, before its number */
+	uint32_t window_number; /* the upper bits of its pfns, or NO_WINDOW; set once */
+	uint32_t slot_shift;	/* log2 of the bytes from one slot to the next */
 	uint32_t pfn_bits;
+	uintptr_t root;
 	const struct frozenref_backend *backend;
 };
 
@@ -362,10 +365,10 @@ struct frozenref_registry {
 };
 
 /* What the inline functions need; not for programs. */
-FROZENREF__API FROZENREF__COLD struct frozenref_slot *
+FROZENREF__API struct frozenref_slot *
 frozenref__registry_try_get_slow(struct frozenref_registry *reg, uint64_t pfn);
-FROZENREF__API FROZENREF__COLD void frozenref__registry_drop(struct frozenref_registry *reg,
-							     struct frozenref_slot *slot);
+FROZENREF__API FROZENREF__COLD struct frozenref_slot *
+frozenref__registry_settle(struct frozenref_registry *reg, struct frozenref_slot *slot);
 FROZENREF__API FROZENREF__COLD bool frozenref__slot_put_slow(struct frozenref_registry *reg,
 							     struct frozenref_slot *slot,
 							     uint32_t word);
@@ -374,31 +377,25 @@ FROZENREF__API FROZENREF__COLD bool frozenref__slot_put_slow(struct frozenref_re
 
 #ifndef FROZENREF_NO_INLINE
 
-/* The slot of a pfn, or NULL where there is no leaf. Writes nothing and takes no memory. */
-FROZENREF__HELPER struct frozenref_slot *frozenref__table_slot(const struct frozenref__table *table,
-							       uint64_t pfn)
+/* Where the window leads for this pfn: its slot, or NULL. Writes nothing and takes no memory. */
+FROZENREF__HELPER struct frozenref_slot *
+frozenref__table_window_slot(const struct frozenref__table *table, uint64_t pfn)
 {
-	/* Acquire, here and below: pairs with the release that linked the node or leaf. */
-	uintptr_t entry = frozenref__loadptr(&table->root, acquire);
-	unsigned shift = FROZENREF__LEAF_SHIFT +
-			 FROZENREF__NODE_SHIFT * (unsigned)(entry & FROZENREF__HEIGHT_MASK);
+	/* Acquire: pairs with the release that set the number, after the window itself. */
+	uint32_t number = frozenref__load32(&table->window_number, acquire);
+	uintptr_t leaf;
 
-	if (FROZENREF__UNLIKELY(pfn >> shift))
+	if (FROZENREF__UNLIKELY(pfn >> FROZENREF__WINDOW_SHIFT != number))
 		return NULL;
-	entry &= ~FROZENREF__HEIGHT_MASK;
-	while (shift != FROZENREF__LEAF_SHIFT) {
-		shift -= FROZENREF__NODE_SHIFT;
-		entry = frozenref__loadptr((uintptr_t *)entry +
-						   ((pfn >> shift) &
-						    ((1u << FROZENREF__NODE_SHIFT) - 1)),
-					   acquire);
-		if (FROZENREF__UNLIKELY(!entry))
-			return NULL;
-	}
-	if (FROZENREF__UNLIKELY(!entry))
+	/* Acquire, the leaf: pairs with the release that linked it. */
+	leaf = frozenref__loadptr((uintptr_t *)frozenref__loadptr(&table->window, relaxed) +
+					  ((pfn >> FROZENREF__LEAF_SHIFT) &
+					   ((1u << FROZENREF__NODE_SHIFT) - 1)),
+				  acquire);
+	if (FROZENREF__UNLIKELY(!leaf))
 		return NULL;
-	entry += (uintptr_t)(pfn & ((1u << FROZENREF__LEAF_SHIFT) - 1)) << table->slot_shift;
-	return (struct frozenref_slot *)entry;
+	leaf += (uintptr_t)(pfn & ((1u << FROZENREF__LEAF_SHIFT) - 1)) << table->slot_shift;
+	return (struct frozenref_slot *)leaf;
 }
 
 /* Live and findable: neither empty, nor a tail, nor erased, nor in the hands of a freezer. */
@@ -410,28 +407,27 @@ FROZENREF__HELPER bool frozenref__slot_is_plain(uint32_t flags)
 FROZENREF__INLINE struct frozenref_slot *frozenref_registry_try_get(struct frozenref_registry *reg,
 								    uint64_t pfn)
 {
-	struct frozenref_slot *slot = frozenref__table_slot(&reg->table, pfn);
+	struct frozenref_slot *slot = frozenref__table_window_slot(&reg->table, pfn);
+	uint32_t flags;
 
 	if (FROZENREF__UNLIKELY(!slot))
-		return NULL;
+		return frozenref__registry_try_get_slow(reg, pfn);
 	/*
 	 * Before the add, so that an erased object's count can drain under hot lookups. Relaxed: a
 	 * hint; what counts is read again below.
 	 */
-	if (FROZENREF__UNLIKELY(
-		    !frozenref__slot_is_plain(frozenref__load32(&slot->flags, relaxed))))
+	flags = frozenref__load32(&slot->flags, relaxed);
+	if (FROZENREF__UNLIKELY(!frozenref__slot_is_plain(flags)))
 		return frozenref__registry_try_get_slow(reg, pfn);
 	if (FROZENREF__UNLIKELY(!frozenref_try_get(&slot->ref)))
 		return frozenref__registry_try_get_slow(reg, pfn);
 	/*
-	 * A live word is a head's, and a head covers its own pfn: only an erase can still matter.
+	 * Under the reference: a live word is a head's, and a head covers its own pfn, so only an
+	 * erase can still matter. Flags that are the same as before have no mark of one.
 	 */
-	if (FROZENREF__LIKELY((frozenref__load32(&slot->flags, relaxed) &
-			       (FROZENREF__SLOT_USED | FROZENREF__SLOT_ERASED)) ==
-			      FROZENREF__SLOT_USED))
+	if (FROZENREF__LIKELY(frozenref__load32(&slot->flags, relaxed) == flags))
 		return slot;
-	frozenref__registry_drop(reg, slot);
-	return NULL;
+	return frozenref__registry_settle(reg, slot);
 }
 
 FROZENREF__INLINE struct frozenref_slot *
