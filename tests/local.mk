@@ -6,5 +6,6 @@ include tests/model/local.mk
 include tests/model/genmc/local.mk
 include tests/model/litmus/local.mk
 include tests/bench/local.mk
+include tests/build/local.mk
 include tests/consumer/local.mk
 include tests/usdt/local.mk
