@@ -38,9 +38,13 @@ static uintptr_t *node_entry(uintptr_t node, uint64_t pfn, unsigned height)
 	return (uintptr_t *)node + ((pfn >> height_shift(height - 1)) & (NODE_ENTRIES - 1));
 }
 
+/* The window before there is one: lookups need no other check for that. */
+static const uintptr_t no_leaves[NODE_ENTRIES];
+
 void frozenref__table_init(struct frozenref__table *table, const struct frozenref_backend *backend,
 			   unsigned pfn_bits, unsigned slot_shift)
 {
+	table->window = (uintptr_t)no_leaves;
 	table->window_number = FROZENREF__NO_WINDOW;
 	table->slot_shift = slot_shift;
 	table->pfn_bits = pfn_bits;
@@ -158,13 +162,16 @@ static int make_entry(struct frozenref__table *table, uintptr_t *entry, uint64_t
 /* Lets lookups find the leaves of this node without a walk, if they know no other yet. */
 static void open_window(struct frozenref__table *table, uint64_t pfn, uintptr_t node)
 {
+	uint32_t number = (uint32_t)(pfn >> FROZENREF__WINDOW_SHIFT);
+
 	if (frozenref__load32(&table->window_number, relaxed) != FROZENREF__NO_WINDOW)
 		return;
-	if (frozenref__casptr(&table->window, 0, node, acq_rel) != 0)
+	/* Relaxed: whoever sets the number sets the window, and that publishes both. */
+	if (frozenref__cas32(&table->window_number, FROZENREF__NO_WINDOW, number, relaxed) !=
+	    FROZENREF__NO_WINDOW)
 		return;
 	/* Release: pairs with the acquire of frozenref__table_window_slot(). */
-	frozenref__store32(&table->window_number, (uint32_t)(pfn >> FROZENREF__WINDOW_SHIFT),
-			   release);
+	frozenref__storeptr(&table->window, node, release);
 }
 
 /* The slots of the leaf of a pfn, made if need be. */

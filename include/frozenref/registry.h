@@ -347,10 +347,10 @@ struct frozenref_slot {
 #define FROZENREF__LEAF_SHIFT	15
 #define FROZENREF__NODE_SHIFT	9
 #define FROZENREF__WINDOW_SHIFT (FROZENREF__LEAF_SHIFT + FROZENREF__NODE_SHIFT)
-#define FROZENREF__NO_WINDOW	UINT32_MAX /* no pfn is that large */
+#define FROZENREF__NO_WINDOW	UINT32_MAX /* of no pfn that can be inserted */
 
 struct frozenref__table {
-	uintptr_t window;	/* set once, before its number */
+	uintptr_t window;	/* a node without leaves at first; set once, after its number */
 	uint32_t window_number; /* the upper bits of its pfns, or NO_WINDOW; set once */
 	uint32_t slot_shift;	/* log2 of the bytes from one slot to the next */
 	uint32_t pfn_bits;
@@ -381,16 +381,19 @@ FROZENREF__API FROZENREF__COLD bool frozenref__slot_put_slow(struct frozenref_re
 FROZENREF__HELPER struct frozenref_slot *
 frozenref__table_window_slot(const struct frozenref__table *table, uint64_t pfn)
 {
-	/* Acquire: pairs with the release that set the number, after the window itself. */
-	uint32_t number = frozenref__load32(&table->window_number, acquire);
+	/*
+	 * The window before its number, and acquire: pairs with the release that set it after the
+	 * number. Some pfn, out of range, has NO_WINDOW for its number: it must find no leaf.
+	 */
+	uintptr_t window = frozenref__loadptr(&table->window, acquire);
+	uint32_t number = frozenref__load32(&table->window_number, relaxed);
 	uintptr_t leaf;
 
 	if (FROZENREF__UNLIKELY(pfn >> FROZENREF__WINDOW_SHIFT != number))
 		return NULL;
-	/* Acquire, the leaf: pairs with the release that linked it. */
-	leaf = frozenref__loadptr((uintptr_t *)frozenref__loadptr(&table->window, relaxed) +
-					  ((pfn >> FROZENREF__LEAF_SHIFT) &
-					   ((1u << FROZENREF__NODE_SHIFT) - 1)),
+	/* Acquire: pairs with the release that linked the leaf. */
+	leaf = frozenref__loadptr((uintptr_t *)window + ((pfn >> FROZENREF__LEAF_SHIFT) &
+							 ((1u << FROZENREF__NODE_SHIFT) - 1)),
 				  acquire);
 	if (FROZENREF__UNLIKELY(!leaf))
 		return NULL;

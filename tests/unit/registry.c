@@ -103,6 +103,38 @@ Test(registry, knows_every_number_of_bits)
 	}
 }
 
+/* Addresses and pfns may be anything, and so may be taken for what the table means by "none". */
+static void assert_misses_what_is_out_of_range(struct frozenref_registry *reg)
+{
+	for (unsigned shift = 0; shift < 64; shift++) {
+		uint64_t out[] = { UINT64_MAX >> shift, UINT64_MAX << shift,
+				   UINT64_C(0xffffffff) << shift };
+
+		for (size_t i = 0; i < 3; i++) {
+			struct frozenref_handle handle = { out[i], 1 };
+
+			if (out[i] < UINT64_C(1) << 36)
+				continue;
+			cr_assert(!frozenref_registry_try_get(reg, out[i]), "%#lx",
+				  (unsigned long)out[i]);
+			cr_assert(!frozenref_registry_slot(reg, out[i]));
+			cr_assert(!frozenref_registry_try_get_handle(reg, handle));
+			assert_state(reg, out[i], FROZENREF_EMPTY);
+		}
+	}
+}
+
+Test(registry, misses_what_is_out_of_range)
+{
+	struct frozenref_registry *reg = make_default_registry();
+
+	assert_misses_what_is_out_of_range(reg);
+	cr_assert(frozenref_registry_insert(reg, 0, objects) == 0);
+	assert_misses_what_is_out_of_range(reg);
+	cr_assert(frozenref_registry_erase(reg, 0) == 0);
+	assert_destroys(reg);
+}
+
 Test(registry, destroy_waits_for_all_to_leave)
 {
 	struct frozenref_registry *reg = make_default_registry();
