@@ -9,3 +9,4 @@ include tests/bench/local.mk
 include tests/build/local.mk
 include tests/consumer/local.mk
 include tests/usdt/local.mk
+include tests/man/local.mk
