@@ -10,3 +10,4 @@ include tests/build/local.mk
 include tests/consumer/local.mk
 include tests/usdt/local.mk
 include tests/man/local.mk
+include tests/sanitizers.mk

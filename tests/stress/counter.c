@@ -7,6 +7,8 @@
  * whoever misses it then adopts it, writes it anew and publishes it, so that each counter goes
  * through as many lifetimes as there is time for.
  */
+#include <stddef.h>
+
 #include <frozenref/ref.h>
 
 #include "stress.h"

@@ -59,5 +59,15 @@ tests_unit_registry_symbols_CPPFLAGS = $(AM_CPPFLAGS) -DFROZENREF_NO_INLINE
 tests_unit_registry_symbols_CFLAGS = $(unit_cflags)
 tests_unit_registry_symbols_LDADD = $(unit_libs)
 
+
+unit_scripts = \
+	tests/unit/headers.sh \
+	tests/unit/hotpath.sh \
+	tests/unit/symbols.sh
+
+EXTRA_DIST += \
+	$(unit_scripts) \
+	tests/unit/hotpath.c \
+	tests/unit/plain/criterion/criterion.h
 check_PROGRAMS += $(unit_programs)
-TESTS += $(unit_programs)
+TESTS += $(unit_programs) $(unit_scripts)
