@@ -41,10 +41,12 @@ tests_unit_ref_zones_LDADD = $(CRITERION_LIBS)
 unit_registry_sources = \
 	tests/unit/misuse.h \
 	tests/unit/registry.c \
+	tests/unit/registry_backend.c \
 	tests/unit/registry_fixture.h \
 	tests/unit/registry_frozen.c \
 	tests/unit/registry_handle.c \
 	tests/unit/registry_peek.c \
+	tests/unit/registry_process.c \
 	tests/unit/registry_range.c \
 	tests/unit/registry_release.c \
 	tests/unit/registry_trim.c \

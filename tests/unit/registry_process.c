@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The registry and its process: memory that misses cost, little address space, locked memory, fork.
+ *
+ * Run by `make check` twice, like registry.c. What the kernel knows is read from /proc.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "registry_fixture.h"
+
+static char objects[4];
+
+/* A line of /proc/self/status, in KiB; -1 where there is none. */
+static long status_of(const char *name)
+{
+	FILE *file = fopen("/proc/self/status", "r");
+	char line[256];
+	long kib = -1;
+
+	while (file && fgets(line, sizeof(line), file)) {
+		if (strncmp(line, name, strlen(name)) == 0)
+			kib = strtol(line + strlen(name) + 1, NULL, 10);
+	}
+	if (file)
+		(void)fclose(file);
+	return kib;
+}
+
+Test(registry_process, misses_cost_no_memory)
+{
+	struct frozenref_registry_config config = default_config();
+	uint64_t last = (UINT64_C(1) << 52) - 1;
+	struct frozenref_registry *reg;
+	uint64_t random = 1;
+	long tables;
+	long resident;
+
+	if (status_of("VmPTE") < 0)
+		cr_skip_test("no /proc/self/status");
+	config.pfn_bits = 52;
+	reg = make_registry(&config);
+	cr_assert(frozenref_registry_insert(reg, last, objects) == 0);
+	cr_assert(frozenref_registry_insert(reg, 0, objects) == 0);
+	tables = status_of("VmPTE");
+	resident = status_of("VmRSS");
+	for (int i = 0; i < 10000000; i++) {
+		random = random * UINT64_C(6364136223846793005) + 1442695040888963407u;
+		/* From the whole range, and from the span of a leaf that is there. */
+		cr_assert(!frozenref_registry_try_get(reg, (random >> 13) % (last - LEAF) + LEAF));
+	}
+	cr_assert(status_of("VmPTE") - tables <= 64, "page tables grew to %ld", status_of("VmPTE"));
+	cr_assert(status_of("VmRSS") - resident <= 1024, "grew to %ld", status_of("VmRSS"));
+	cr_assert(frozenref_registry_erase(reg, last) == 0);
+	cr_assert(frozenref_registry_erase(reg, 0) == 0);
+	assert_destroys(reg);
+}
+
+static int run_in_child(int (*body)(void))
+{
+	int status;
+	pid_t child = fork();
+
+	cr_assert(child >= 0);
+	if (child == 0)
+		_exit(body());
+	cr_assert(waitpid(child, &status, 0) == child);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 255;
+}
+
+enum { SKIPPED = 77 };
+
+/* Fills it until it refuses, and takes everything out again. */
+static int fill_little_address_space(void)
+{
+	struct rlimit limit = { .rlim_cur = 256 << 20, .rlim_max = 256 << 20 };
+	struct frozenref_registry *reg;
+	uint64_t leaves = 0;
+
+	if (status_of("VmSize") > 128 << 10 || setrlimit(RLIMIT_AS, &limit) != 0)
+		return SKIPPED;
+	if (frozenref_registry_create(&reg, NULL) != 0)
+		return 1;
+	while (leaves < 1000 && frozenref_registry_insert(reg, leaves * LEAF, objects) == 0)
+		leaves++;
+	if (leaves < 16 || leaves == 1000)
+		return 2;
+	if (frozenref_registry_insert(reg, leaves * LEAF, objects) != -ENOMEM)
+		return 3;
+	while (leaves--) {
+		if (frozenref_registry_erase(reg, leaves * LEAF) != 0)
+			return 4;
+	}
+	return frozenref_registry_destroy(reg) == 0 ? 0 : 5;
+}
+
+Test(registry_process, works_in_little_address_space)
+{
+	int result = run_in_child(fill_little_address_space);
+
+	if (result == SKIPPED)
+		cr_skip_test("the address space cannot be limited here");
+	cr_assert(result == 0, "result %d", result);
+}
+
+static int insert_under_mlockall(void)
+{
+	struct frozenref_registry *reg;
+	long before;
+
+	if (mlockall(MCL_CURRENT | MCL_FUTURE) != 0)
+		return SKIPPED;
+	before = status_of("VmRSS");
+	if (frozenref_registry_create(&reg, NULL) != 0)
+		return 1;
+	for (uint64_t leaf = 0; leaf < 8; leaf++) {
+		if (frozenref_registry_insert(reg, leaf * LEAF, objects) != 0)
+			return 2;
+	}
+	/* Eight leaves of a MiB each, of which one page is in use. */
+	return status_of("VmRSS") - before > 1024 ? 3 : 0;
+}
+
+Test(registry_process, mlockall_does_not_fill_it)
+{
+	int result = run_in_child(insert_under_mlockall);
+
+	if (result == SKIPPED)
+		cr_skip_test("mlockall is not permitted");
+	cr_assert(result == 0, "result %d", result);
+}
+
+static struct frozenref_registry *reg;
+static struct frozenref_slot *held;
+
+static int go_on_in_child(void)
+{
+	/* The reference that the parent took counts here, too. */
+	if (frozenref_slot_count(held) != 2 || frozenref_registry_erase(reg, 1) != 0)
+		return 1;
+	if (frozenref_registry_state(reg, 1) != FROZENREF_ERASED || !frozenref_slot_put(reg, held))
+		return 2;
+	if (frozenref_registry_insert(reg, 1, objects + 1) != 0 ||
+	    frozenref_registry_insert(reg, 100 * LEAF, objects + 1) != 0)
+		return 3;
+	if (frozenref_registry_erase(reg, 1) != 0 || frozenref_registry_erase(reg, 100 * LEAF) != 0)
+		return 4;
+	return frozenref_registry_destroy(reg) == 0 ? 0 : 5;
+}
+
+Test(registry_process, parent_and_child_go_on_after_fork)
+{
+	int result;
+
+	reg = make_default_registry();
+	cr_assert(frozenref_registry_insert(reg, 1, objects) == 0);
+	held = frozenref_registry_try_get(reg, 1);
+	cr_assert(held);
+	result = run_in_child(go_on_in_child);
+	cr_assert(result == 0, "result %d", result);
+	cr_assert(frozenref_slot_count(held) == 2);
+	cr_assert(frozenref_slot_object(held) == objects);
+	cr_assert(!frozenref_slot_put(reg, held));
+	cr_assert(frozenref_registry_erase(reg, 1) == 0);
+	assert_released(objects, 1, 1);
+	assert_destroys(reg);
+}
