@@ -115,62 +115,54 @@ static void free_registry(struct frozenref_registry *registry, uint64_t n, uint6
 
 /* -------------------------------------------------------------------------------------- groups */
 
-static void run_size(struct bench *bench, uint64_t n)
+/* The second of two ways over n pfns must take at most so many times as long as the first. */
+static void run_two(struct bench *bench, const char *what, uint64_t n,
+		    const struct bench_case cases[2], double at_most)
 {
-	struct setup setup = { .n = n, .registry = make_registry(n, 1), .array = make_array(n) };
-	char key[32];
-	char title[64];
-	const struct bench_case cases[] = {
-		{ "array of slots", array, &setup, NULL },
-		{ "libfrozenref", registry, &setup, NULL },
-	};
 	const struct bench_target targets[] = {
-		{ "libfrozenref", "array of slots", 1.10 },
+		{ cases[1].name, cases[0].name, at_most },
 		{ NULL, NULL, 0 },
 	};
+	char key[32];
+	char title[80];
 
-	snprintf(key, sizeof(key), "entries_%llu", (unsigned long long)n);
-	snprintf(title, sizeof(title), "try_get and put over %llu random pfns",
+	snprintf(key, sizeof(key), "%s_%llu", what, (unsigned long long)n);
+	snprintf(title, sizeof(title), "try_get and put, %s: %llu random pfns", what,
 		 (unsigned long long)n);
 	bench_run(bench, &(struct bench_group){
 				 .key = key,
 				 .title = title,
 				 .threads = 1,
 				 .cases = cases,
-				 .n_cases = COUNT_OF(cases),
+				 .n_cases = 2,
 				 .targets = targets,
 				 .stretch = n > BIG ? 4 : 1,
 			 });
+}
+
+static void run_singles(struct bench *bench, uint64_t n)
+{
+	struct setup setup = { .n = n, .registry = make_registry(n, 1), .array = make_array(n) };
+	const struct bench_case cases[2] = {
+		{ "array of slots", array, &setup, NULL },
+		{ "libfrozenref", registry, &setup, NULL },
+	};
+
+	run_two(bench, "singles", n, cases, 1.10);
 	free_registry(setup.registry, n, 1);
 	munmap(setup.array, (size_t)n * sizeof(struct frozenref_slot));
 }
 
+/* Objects of RANGE_PAGES. A tail's lookup reads two slots, and more lines than fit as n grows. */
 static void run_ranges(struct bench *bench, uint64_t n)
 {
 	struct setup setup = { .n = n, .ranges = make_registry(n, RANGE_PAGES) };
-	char key[32];
-	char title[64];
-	const struct bench_case cases[] = {
+	const struct bench_case cases[2] = {
 		{ "through the head", through_head, &setup, NULL },
 		{ "through a tail", through_tail, &setup, NULL },
 	};
-	const struct bench_target targets[] = {
-		{ "through a tail", "through the head", 1.5 },
-		{ NULL, NULL, 0 },
-	};
 
-	snprintf(key, sizeof(key), "ranges_%llu", (unsigned long long)n);
-	snprintf(title, sizeof(title), "objects of %u pages over %llu pfns", (unsigned)RANGE_PAGES,
-		 (unsigned long long)n);
-	bench_run(bench, &(struct bench_group){
-				 .key = key,
-				 .title = title,
-				 .threads = 1,
-				 .cases = cases,
-				 .n_cases = COUNT_OF(cases),
-				 .targets = targets,
-				 .stretch = n > BIG ? 4 : 1,
-			 });
+	run_two(bench, "ranges", n, cases, 1.5);
 	free_registry(setup.ranges, n, RANGE_PAGES);
 }
 
@@ -230,11 +222,11 @@ int main(int argc, char **argv)
 {
 	struct bench *bench = bench_start(argc, argv, "registry");
 
-	run_size(bench, 1);
-	run_size(bench, 1024);
-	run_size(bench, 1000000);
+	run_singles(bench, 1);
+	run_singles(bench, 1024);
+	run_singles(bench, 1000000);
 	if (!bench_is_quick(bench))
-		run_size(bench, 16000000);
+		run_singles(bench, 16000000);
 	run_ranges(bench, 1024);
 	run_ranges(bench, 1000000);
 	run_maps(bench, bench_is_quick(bench) ? 100000 : 1000000);
