@@ -3,8 +3,8 @@
  * Where the memory of registries and caches comes from: four functions and their context.
  *
  * Implemented by lib/backend_mmap.c, which is the default, and by allocators that want to host that
- * memory in address ranges of their own. Called by lib/table.c from any thread, without a lock
- * held.
+ * memory in address ranges of their own. Called by lib/table.c from any thread, and without a lock
+ * held, but for purge().
  *
  * What the library builds on: an address range, once reserved, stays the library's until release();
  * committed memory reads as zero at first; purged memory stays readable and writable, and reads as
@@ -31,7 +31,10 @@ struct frozenref_backend {
 	int (*reserve)(void *context, size_t size, size_t align, void **address);
 	/* Makes reserved memory readable and writable, and zero. */
 	int (*commit)(void *context, void *address, size_t size);
-	/* Gives committed memory back to the system; the range stays committed. */
+	/*
+	 * Gives committed memory back to the system; the range stays committed. Called under the
+	 * lock that trims and forks take, so it must do neither.
+	 */
 	int (*purge)(void *context, void *address, size_t size);
 	/* Gives a whole range back, as it was reserved. */
 	int (*release)(void *context, void *address, size_t size);

@@ -43,8 +43,9 @@ struct frozenref_slot;
 /* Slots of 64 bytes instead of 32: no two counters share a cache line. */
 #define FROZENREF_REGISTRY_PADDED   1u
 /*
- * Every object's npages << page_shift bytes stay readable for ever, whatever becomes of the object:
- * frozenref_registry_peek() may read them. Objects must be aligned for pointers.
+ * Every object's npages << page_shift bytes, rounded up to whole pointers, stay readable for ever,
+ * whatever becomes of the object: frozenref_registry_peek() may read them. Objects must be aligned
+ * for pointers.
  */
 #define FROZENREF_REGISTRY_PEEKABLE 2u
 
