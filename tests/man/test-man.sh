@@ -45,7 +45,7 @@ squeeze() {
 # compile ARGUMENT...: with the flags of the project's own sources, and every warning an error.
 compile() {
 	# shellcheck disable=SC2086 # several words, or none
-	$CC -std=gnu11 ${WARN_CFLAGS:-} -Werror -I"$builddir/include" -I"$srcdir/include" \
+	$CC ${BUILD_FLAGS:-} -std=gnu11 ${WARN_CFLAGS:-} -Werror -I"$builddir/include" -I"$srcdir/include" \
 		${ATOMIC_OPS_CFLAGS:-} "$@"
 }
 
@@ -142,14 +142,14 @@ for path in "$man"/*.[37]; do
 			continue
 		}
 		compiled=$((compiled + 1))
-		compile -O2 -c "$source" -o "${source%.c}.o" || {
+		compile -c "$source" -o "${source%.c}.o" || {
 			complain "$page: an example does not compile"
 			continue
 		}
 		grep -q 'main(' "$source" || continue
 		run=$((run + 1))
 		# shellcheck disable=SC2086 # several words, or none
-		"$builddir/libtool" --silent --tag=CC --mode=link $CC ${LDFLAGS:-} "${source%.c}.o" \
+		"$builddir/libtool" --silent --tag=CC --mode=link $CC ${BUILD_FLAGS:-} "${source%.c}.o" \
 			"$builddir/lib/libfrozenref.la" -lpthread -o "$work/example" || {
 			complain "$page: an example does not link"
 			continue
