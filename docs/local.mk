@@ -2,3 +2,16 @@
 
 include docs/examples/pagecache/local.mk
 include docs/man/local.mk
+
+figures = docs/figures/counter.dot docs/figures/slot.dot
+EXTRA_DIST += docs/README.md docs/design.md docs/memory-model.md \
+	$(figures) $(figures:.dot=.svg)
+
+# The drawings are checked in beside their sources, so that nobody needs graphviz to read them.
+figures:
+	@for source in $(figures); do \
+		echo "  DOT      $$source"; \
+		dot -Tsvg -o "$(srcdir)/$${source%.dot}.svg" "$(srcdir)/$$source" || exit 1; \
+	done
+
+.PHONY: figures
