@@ -22,8 +22,11 @@ static struct leaf *next_used_leaf(const struct frozenref_registry *reg, uint64_
 			return NULL;
 		if (first > *pfn)
 			*pfn = first;
-		/* Relaxed: who is being inserted now may be missed. */
-		if (frozenref__load32(&leaf->used, relaxed) & LEAF_COUNT_MASK)
+		/*
+		 * Relaxed: who is being inserted now may be missed. The whole word, since the
+		 * count outgrows its mask while an insert over a full leaf is being refused.
+		 */
+		if (frozenref__load32(&leaf->used, relaxed) & ~LEAF_PURGING)
 			return leaf;
 		*pfn = first + LEAF_SLOTS;
 	}

@@ -29,7 +29,7 @@ struct leaf {
 	uint64_t first;		  /* the span's first pfn */
 	uint64_t base_generation; /* the largest that a purge has forgotten; no slot goes below */
 	uint32_t base_sequence;	  /* likewise */
-	uint32_t used; /* slots not empty, and LEAF_RELEASING for each release() running */
+	uint32_t used; /* slots not empty or about to be, and LEAF_RELEASING for each release() */
 	uint32_t touched[LEAF_CHUNKS / 32]; /* a bit for each chunk that ever had a slot in use */
 };
 

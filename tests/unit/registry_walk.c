@@ -4,7 +4,10 @@
  *
  * Run by `make check` twice, like registry.c.
  */
+#include <pthread.h>
 #include <time.h>
+
+#include <frozenref/atomic.h>
 
 #include "registry_fixture.h"
 
@@ -190,4 +193,39 @@ Test(registry_walk, batch_finds_what_single_lookups_find)
 	}
 	cr_assert(frozenref_registry_erase_range(reg, 0, 63, NULL) == expected);
 	assert_destroys(reg);
+}
+
+/* Inserts over a full leaf are counted until they are refused; walks must not mind. */
+struct refused {
+	struct frozenref_registry *reg;
+	uint32_t stop;
+};
+
+static void *insert_in_vain(void *arg)
+{
+	struct refused *refused = arg;
+
+	while (!frozenref__load32(&refused->stop, relaxed)) {
+		cr_assert(frozenref_registry_insert_range(refused->reg, 0, LEAF, objects) ==
+			  -EEXIST);
+	}
+	return NULL;
+}
+
+Test(registry_walk, next_finds_a_full_leaf_while_inserts_are_refused)
+{
+	struct refused refused = { .reg = make_default_registry() };
+	pthread_t thread;
+
+	cr_assert(frozenref_registry_insert_range(refused.reg, 0, LEAF, objects) == 0);
+	cr_assert(pthread_create(&thread, NULL, insert_in_vain, &refused) == 0);
+	for (unsigned i = 0; i < 200000; i++) {
+		uint64_t pfn = 0;
+
+		assert_next(refused.reg, &pfn, LEAF, objects, LEAF);
+	}
+	frozenref__store32(&refused.stop, 1, relaxed);
+	pthread_join(thread, NULL);
+	cr_assert(frozenref_registry_erase_range(refused.reg, 0, LEAF, NULL) == 1);
+	assert_destroys(refused.reg);
 }
