@@ -69,10 +69,8 @@ static int reserve(void *context, size_t size, size_t align, void **address)
 	return 0;
 }
 
-static int commit(void *context, void *address, size_t size)
+static int make_writable(void *address, size_t size)
 {
-	(void)context;
-	size = frozenref__backend_rounded(size);
 	/*
 	 * After mlockall(MCL_FUTURE) the range is locked, and becoming writable would populate all
 	 * of it. Where nothing is locked this changes nothing.
@@ -84,6 +82,35 @@ static int commit(void *context, void *address, size_t size)
 	(void)madvise(address, size, MADV_DODUMP);
 #endif
 	return 0;
+}
+
+static int commit(void *context, void *address, size_t size)
+{
+	int err;
+
+	(void)context;
+	size = frozenref__backend_rounded(size);
+	err = make_writable(address, size);
+#ifdef MADV_NOHUGEPAGE
+	/* Or the first slot in use would take 2 MiB, where huge pages are always on. */
+	if (!err)
+		(void)madvise(address, size, MADV_NOHUGEPAGE);
+#endif
+	return err;
+}
+
+static int commit_huge(void *context, void *address, size_t size)
+{
+	int err;
+
+	(void)context;
+	size = frozenref__backend_rounded(size);
+	err = make_writable(address, size);
+#ifdef MADV_HUGEPAGE
+	if (!err)
+		(void)madvise(address, size, MADV_HUGEPAGE);
+#endif
+	return err;
 }
 
 static int purge(void *context, void *address, size_t size)
@@ -104,6 +131,19 @@ const struct frozenref_backend *frozenref_mmap_backend(void)
 		.size = sizeof(backend),
 		.reserve = reserve,
 		.commit = commit,
+		.purge = purge,
+		.release = release,
+	};
+
+	return &backend;
+}
+
+const struct frozenref_backend *frozenref_mmap_hugepage_backend(void)
+{
+	static const struct frozenref_backend backend = {
+		.size = sizeof(backend),
+		.reserve = reserve,
+		.commit = commit_huge,
 		.purge = purge,
 		.release = release,
 	};

@@ -50,7 +50,11 @@ static int check_config(const struct frozenref_registry_config *config)
 {
 	if (config->pfn_bits > 52 || config->page_shift > 51)
 		return -EINVAL;
-	if (config->flags & ~(FROZENREF_REGISTRY_PADDED | FROZENREF_REGISTRY_PEEKABLE))
+	if (config->flags &
+	    ~(FROZENREF_REGISTRY_PADDED | FROZENREF_REGISTRY_PEEKABLE | FROZENREF_REGISTRY_COMPACT))
+		return -EINVAL;
+	if (config->flags & FROZENREF_REGISTRY_COMPACT &&
+	    config->flags != FROZENREF_REGISTRY_COMPACT)
 		return -EINVAL;
 	if (config->backend && !frozenref__backend_is_valid(config->backend))
 		return -EINVAL;
@@ -60,6 +64,13 @@ static int check_config(const struct frozenref_registry_config *config)
 		return -ENOTSUP;
 #endif
 	return 0;
+}
+
+static uint32_t slot_shift(unsigned flags)
+{
+	if (flags & FROZENREF_REGISTRY_COMPACT)
+		return 4;
+	return flags & FROZENREF_REGISTRY_PADDED ? 6 : 5;
 }
 
 int frozenref_registry_create(struct frozenref_registry **regp,
@@ -82,9 +93,9 @@ int frozenref_registry_create(struct frozenref_registry **regp,
 	frozenref__table_init(&registry->head.table,
 			      config.backend ? config.backend : frozenref_mmap_backend(),
 			      config.pfn_bits ? config.pfn_bits : 36,
-			      config.flags & FROZENREF_REGISTRY_PADDED ? 6 : 5);
-	registry->head.page_shift = config.page_shift ? config.page_shift : 12;
-	registry->head.flags = config.flags;
+			      slot_shift(config.flags));
+	registry->head.table.page_shift = config.page_shift ? config.page_shift : 12;
+	registry->head.table.flags = config.flags;
 	registry->release = config.release;
 	registry->arg = config.arg;
 	*regp = &registry->head;
@@ -236,8 +247,8 @@ static int check_range(const struct frozenref_registry *reg, uint64_t pfn, uint6
 }
 
 /*
- * Why a range could not be claimed: -EBUSY if something in it is erased and still held, -EEXIST if it
- * is taken otherwise, and 0 if what was in the way has left in the meantime.
+ * Why a range could not be claimed: -EBUSY if something in it is erased and still held, -EEXIST if
+ * it is taken otherwise, and 0 if what was in the way has left in the meantime.
  */
 static int obstacle(struct frozenref_registry *reg, uint64_t pfn, uint64_t npages)
 {
@@ -271,24 +282,58 @@ static void link_tails(const struct frozenref_registry *reg, uint64_t head, uint
 	}
 }
 
-/* A sequence and a generation that the pfn has never had, not even before its leaf was purged. */
-static void begin_lifetime(struct frozenref_slot *slot, const struct leaf *leaf)
+/* Numbers go round to 1: 0 is what a purge leaves, and what no valid handle has. */
+static uint32_t next_number(uint32_t number)
 {
-	uint32_t sequence = frozenref__load32(&slot->sequence, relaxed);
-	uint64_t generation = slot_generation(slot);
+	return number == UINT32_MAX ? 1 : number + 1;
+}
 
-	/* The sequence may wrap; a purge cannot have been missed by half of its numbers. */
-	if ((int32_t)(leaf->base_sequence - sequence) > 0)
+/*
+ * A sequence and a generation that the pfn has not had, not even before its leaf was purged: then
+ * they are 0 now, and go on from the largest of all that the purge forgot.
+ */
+static void begin_lifetime(const struct frozenref__table *table, struct frozenref_slot *slot)
+{
+	const struct leaf *leaf = slot_leaf(table, slot);
+	uint32_t sequence = frozenref__load32(&slot->sequence, relaxed);
+	uint64_t generation = slot_generation(table, slot);
+
+	if (!sequence)
 		sequence = leaf->base_sequence;
-	if (leaf->base_generation > generation)
+	if (!generation)
 		generation = leaf->base_generation;
-	generation++;
+	generation = is_compact(table) ? next_number((uint32_t)generation) : generation + 1;
 	/* Release: whoever acquires the sequence sees the claim; handle_state() pairs with it. */
-	frozenref__store32(&slot->sequence, sequence + 1, release);
+	frozenref__store32(&slot->sequence, next_number(sequence), release);
 	/* Whoever sees what is written after this, and has an acquire fence, sees the sequence. */
 	frozenref__fence(release);
 	frozenref__store32(&slot->generation_low, (uint32_t)generation, relaxed);
-	frozenref__store32(&slot->generation_high, (uint32_t)(generation >> 32), relaxed);
+	if (!is_compact(table))
+		frozenref__store32(&slot->generation_high, (uint32_t)(generation >> 32), relaxed);
+}
+
+/* A new object, or none, and user bits of 0; a compact slot has room for neither. */
+static void set_content(const struct frozenref__table *table, struct frozenref_slot *slot,
+			const void *object)
+{
+	if (is_compact(table))
+		return;
+	frozenref__storeptr(&slot->object.address, (uintptr_t)object, relaxed);
+	frozenref__store32(&slot->user, 0, relaxed);
+}
+
+/* Whether the object may be on that pfn: in a compact registry the pfn says which it is. */
+static bool object_fits(const struct frozenref__table *table, uint64_t pfn, const void *object)
+{
+	return !is_compact(table) || (uintptr_t)object == pfn << table->page_shift;
+}
+
+/* The flags of a head that has just been filled in. */
+static uint32_t used_flags(const struct frozenref__table *table, uint32_t busy, uint64_t npages)
+{
+	uint32_t compact = is_compact(table) ? FROZENREF__SLOT_COMPACT : 0;
+
+	return make_flags(FROZENREF__SLOT_USED | busy | compact, npages);
 }
 
 /* Claims the pfns and fills in everything but the head's word and flags. */
@@ -313,9 +358,8 @@ static int take(struct frozenref_registry *reg, uint64_t pfn, uint64_t npages, v
 		return err;
 	link_tails(reg, pfn, npages);
 	slot = frozenref__table_span(&reg->table, pfn, 1).slot;
-	begin_lifetime(slot, slot_leaf(&reg->table, slot));
-	frozenref__storeptr(&slot->object.address, (uintptr_t)object, relaxed);
-	frozenref__store32(&slot->user, 0, relaxed);
+	begin_lifetime(&reg->table, slot);
+	set_content(&reg->table, slot, object);
 	*head = slot;
 	return 0;
 }
@@ -326,7 +370,7 @@ int frozenref_registry_insert_range(struct frozenref_registry *reg, uint64_t pfn
 	struct frozenref_slot *slot;
 	int err;
 
-	if (!reg || !object)
+	if (!reg || !object || !object_fits(&reg->table, pfn, object))
 		return -EINVAL;
 	err = take(reg, pfn, npages, object, &slot);
 	if (err)
@@ -336,7 +380,7 @@ int frozenref_registry_insert_range(struct frozenref_registry *reg, uint64_t pfn
 	 * After the word, so that nobody finds the slot USED and the word frozen. Release: pairs
 	 * with the acquire of erase and freeze, whose puts and compare-and-swaps must find it live.
 	 */
-	frozenref__store32(&slot->flags, make_flags(FROZENREF__SLOT_USED, npages), release);
+	frozenref__store32(&slot->flags, used_flags(&reg->table, 0, npages), release);
 	return 0;
 }
 
@@ -351,14 +395,13 @@ int frozenref_registry_insert_frozen(struct frozenref_registry *reg, uint64_t pf
 	struct frozenref_slot *slot;
 	int err;
 
-	if (!reg || !slotp)
+	if (!reg || !slotp || (object && !object_fits(&reg->table, pfn, object)))
 		return -EINVAL;
 	err = take(reg, pfn, npages, object, &slot);
 	if (err)
 		return err;
 	/* Release: state() and slot() may lead others here, who acquire it. */
-	frozenref__store32(&slot->flags,
-			   make_flags(FROZENREF__SLOT_USED | FROZENREF__SLOT_BUSY, npages),
+	frozenref__store32(&slot->flags, used_flags(&reg->table, FROZENREF__SLOT_BUSY, npages),
 			   release);
 	*slotp = slot;
 	return 0;
@@ -391,8 +434,7 @@ static struct ended empty(struct frozenref_registry *reg, struct frozenref_slot 
 	if (releasing)
 		(void)frozenref__add32(&slot_leaf(&reg->table, slot)->used, LEAF_RELEASING,
 				       relaxed);
-	frozenref__storeptr(&slot->object.address, 0, relaxed);
-	frozenref__store32(&slot->user, 0, relaxed);
+	set_content(&reg->table, slot, NULL);
 	release_pfns(reg, ended.pfn, ended.npages);
 	return ended;
 }
@@ -517,7 +559,7 @@ static void publish(struct frozenref_registry *reg, struct frozenref_slot *slot,
 	uint32_t sequence = frozenref__load32(&slot->sequence, relaxed);
 
 	/* Relaxed: the word's release publishes it. */
-	frozenref__store32(&slot->sequence, sequence + 1, relaxed);
+	frozenref__store32(&slot->sequence, next_number(sequence), relaxed);
 	frozenref_unfreeze(&slot->ref, refs);
 	unbusy(reg, slot);
 }
@@ -543,8 +585,7 @@ void *frozenref_slot_erase_frozen(struct frozenref_registry *reg, struct frozenr
 void frozenref_slot_set_object(struct frozenref_registry *reg, struct frozenref_slot *slot,
 			       void *object)
 {
-	(void)reg;
-	if (!is_owned(slot))
+	if (!is_owned(slot) || is_compact(&reg->table))
 		return;
 	frozenref__storeptr(&slot->object.address, (uintptr_t)object, relaxed);
 	/* For the caller's writes to memory that a peek at its last user may still be reading. */
@@ -554,7 +595,8 @@ void frozenref_slot_set_object(struct frozenref_registry *reg, struct frozenref_
 int frozenref_slot_replace(struct frozenref_registry *reg, struct frozenref_slot *slot,
 			   uint32_t expected, void *new_object, void **old_object)
 {
-	if (!reg || !slot || !new_object || !frozenref__count_is_valid(expected, FROZENREF_MAX))
+	if (!reg || !slot || !new_object || is_compact(&reg->table) ||
+	    !frozenref__count_is_valid(expected, FROZENREF_MAX))
 		return -EINVAL;
 	if (!freeze(reg, slot, expected, FROZENREF__SLOT_BUSY | FROZENREF__SLOT_REPLACE))
 		return -EBUSY;

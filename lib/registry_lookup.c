@@ -49,6 +49,15 @@ uint64_t frozenref_slot_pfn(const struct frozenref_registry *reg, const struct f
 	return slot_pfn(&reg->table, slot);
 }
 
+/* The object of a compact slot, whose table is known by the slot's own address. */
+void *frozenref__slot_address(const struct frozenref_slot *slot)
+{
+	static const struct frozenref__table compact = { .slot_shift = 4 };
+
+	return (void *)(uintptr_t)(slot_pfn(&compact, slot)
+				   << slot_leaf(&compact, slot)->page_shift);
+}
+
 /*
  * A reference on the head of what covers the pfn, which may no longer cover it: to be checked under
  * the reference. NULL: nothing there, erased, or frozen by somebody's hand.
@@ -160,7 +169,8 @@ enum frozenref_state frozenref_registry_state(struct frozenref_registry *reg, ui
 struct frozenref_handle frozenref_slot_handle(const struct frozenref_registry *reg,
 					      const struct frozenref_slot *slot)
 {
-	return (struct frozenref_handle){ slot_pfn(&reg->table, slot), slot_generation(slot) };
+	return (struct frozenref_handle){ slot_pfn(&reg->table, slot),
+					  slot_generation(&reg->table, slot) };
 }
 
 struct frozenref_slot *frozenref_registry_try_get_handle(struct frozenref_registry *reg,
@@ -174,7 +184,7 @@ struct frozenref_slot *frozenref_registry_try_get_handle(struct frozenref_regist
 	 * The same slot, too: through a tail we may have come to a head with the same generation.
 	 */
 	if (slot == frozenref__table_slot(&reg->table, handle.pfn) &&
-	    slot_generation(slot) == handle.generation)
+	    slot_generation(&reg->table, slot) == handle.generation)
 		return slot;
 	frozenref_slot_put(reg, slot);
 	return NULL;
@@ -189,7 +199,7 @@ enum frozenref_state frozenref_registry_handle_state(struct frozenref_registry *
 		/* Acquire: pairs with the release of take(), which claims before it changes it. */
 		uint32_t sequence = frozenref__load32(&slot->sequence, acquire);
 		uint32_t flags = frozenref__load32(&slot->flags, acquire);
-		uint64_t generation = slot_generation(slot);
+		uint64_t generation = slot_generation(&reg->table, slot);
 
 		/* Pairs with the release fence of take() between sequence and generation. */
 		frozenref__fence(acquire);
@@ -288,13 +298,14 @@ bool frozenref_registry_peek(struct frozenref_registry *reg, uint64_t pfn, size_
 	const struct frozenref_slot *slot = peek_head(reg, pfn, &distance);
 	struct glance glance;
 
-	if (!slot || !(reg->flags & FROZENREF_REGISTRY_PEEKABLE) || !glance_at(&glance, slot))
+	if (!slot || !(reg->table.flags & FROZENREF_REGISTRY_PEEKABLE) || !glance_at(&glance, slot))
 		return false;
 	if (distance >= flags_pages(glance.flags))
 		return false;
-	bytes = (flags_pages(glance.flags) - distance) << reg->page_shift;
+	bytes = (flags_pages(glance.flags) - distance) << reg->table.page_shift;
 	if (offset > bytes || length > bytes - offset)
 		return false;
-	copy_out(buffer, glance.object + ((uintptr_t)distance << reg->page_shift) + offset, length);
+	copy_out(buffer, glance.object + ((uintptr_t)distance << reg->table.page_shift) + offset,
+		 length);
 	return still_there(&glance);
 }

@@ -76,6 +76,7 @@ static int make_leaf(const struct frozenref__table *table, uint64_t pfn, uintptr
 	if (err)
 		return err;
 	slot_leaf(table, address)->first = pfn & ~(LEAF_SLOTS - 1);
+	slot_leaf(table, address)->page_shift = table->page_shift;
 	*slots = (uintptr_t)address;
 	return 0;
 }
@@ -150,7 +151,9 @@ static int make_entry(struct frozenref__table *table, uintptr_t *entry, uint64_t
 		*target = made;
 		return 0;
 	}
-	/* Acquire: what the winner linked is used; a compare-and-swap that failed orders nothing. */
+	/*
+	 * Acquire: what the winner linked is used; a compare-and-swap that failed orders nothing.
+	 */
 	*target = frozenref__loadptr(entry, acquire);
 	if (height)
 		free_node(table, made);
@@ -329,9 +332,9 @@ static void remember(const struct frozenref__table *table, struct leaf *leaf)
 			i += CHUNK_SLOTS - 1;
 			continue;
 		}
-		generation = slot_generation(slot);
+		generation = slot_generation(table, slot);
 		sequence = frozenref__load32(&slot->sequence, relaxed);
-		if (generation > leaf->base_generation)
+		if (generation_after(table, generation, leaf->base_generation))
 			leaf->base_generation = generation;
 		if ((int32_t)(sequence - leaf->base_sequence) > 0)
 			leaf->base_sequence = sequence;

@@ -30,11 +30,16 @@ struct leaf {
 	uint64_t base_generation; /* the largest that a purge has forgotten; no slot goes below */
 	uint32_t base_sequence;	  /* likewise */
 	uint32_t used; /* slots not empty or about to be, and LEAF_RELEASING for each release() */
+	uint32_t page_shift; /* the registry's: what makes a compact slot's pfn an address */
 	uint32_t touched[LEAF_CHUNKS / 32]; /* a bit for each chunk that ever had a slot in use */
 };
 
-/* A release() keeps the registry from being destroyed, but not the pfns from being used again. */
-#define LEAF_RELEASING	UINT32_C(0x10000)
+/*
+ * A release() keeps the registry from being destroyed, but not the pfns from being used again.
+ * Should many inserts that count a whole leaf each carry into this for a moment, no harm is done:
+ * what is asked is whether anything is in use.
+ */
+#define LEAF_RELEASING	UINT32_C(0x40000)
 #define LEAF_COUNT_MASK (LEAF_RELEASING - 1)
 /* The slots are being given back: nothing may be claimed in the leaf until that is over. */
 #define LEAF_PURGING	UINT32_C(0x80000000)
@@ -72,11 +77,26 @@ static inline uint64_t slot_pfn(const struct frozenref__table *table,
 	return leaf->first + ((uintptr_t)slot % leaf_bytes(table) >> table->slot_shift);
 }
 
-static inline uint64_t slot_generation(const struct frozenref_slot *slot)
+static inline bool is_compact(const struct frozenref__table *table)
+{
+	return table->slot_shift == 4;
+}
+
+static inline uint64_t slot_generation(const struct frozenref__table *table,
+				       const struct frozenref_slot *slot)
 {
 	/* Relaxed, both: ordered by a reference, or by the sequence around them. */
-	return (uint64_t)frozenref__load32(&slot->generation_high, relaxed) << 32 |
-	       frozenref__load32(&slot->generation_low, relaxed);
+	uint64_t generation = frozenref__load32(&slot->generation_low, relaxed);
+
+	if (is_compact(table))
+		return generation;
+	return generation | (uint64_t)frozenref__load32(&slot->generation_high, relaxed) << 32;
+}
+
+/* Whether generation a comes after b; those of 32 bits go round, as sequences do. */
+static inline bool generation_after(const struct frozenref__table *table, uint64_t a, uint64_t b)
+{
+	return is_compact(table) ? (int32_t)((uint32_t)a - (uint32_t)b) > 0 : a > b;
 }
 
 /* The slot i places after this one, in the same leaf. */

@@ -43,6 +43,12 @@ struct frozenref_backend {
 /* Anonymous private memory from mmap(2): what a NULL backend in a configuration means. */
 FROZENREF__API const struct frozenref_backend *frozenref_mmap_backend(void);
 
+/*
+ * The same on huge pages, where the system has them: for large, densely used registries, which then
+ * miss the TLB less. A table of slots takes 2 MiB at its first use.
+ */
+FROZENREF__API const struct frozenref_backend *frozenref_mmap_hugepage_backend(void);
+
 FROZENREF__END_DECLS
 
 #endif /* FROZENREF_BACKEND_H */

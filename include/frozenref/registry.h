@@ -48,6 +48,13 @@ struct frozenref_slot;
  * for pointers.
  */
 #define FROZENREF_REGISTRY_PEEKABLE 2u
+/*
+ * Slots of 16 bytes, for registries of addresses: the object on a pfn is the address
+ * pfn << page_shift, so an insert of any other is -EINVAL (NULL will do for a frozen one),
+ * frozenref_slot_set_object() does nothing and frozenref_slot_replace() is -EINVAL. Handles wrap
+ * after 2^31 objects on one pfn, and there are no user bits. Not together with the other two.
+ */
+#define FROZENREF_REGISTRY_COMPACT  4u
 
 /* Zero members mean the default. */
 struct frozenref_registry_config {
@@ -221,7 +228,10 @@ FROZENREF__INLINE uint64_t frozenref_slot_npages(const struct frozenref_registry
 FROZENREF__INLINE uint32_t frozenref_slot_count(const struct frozenref_slot *slot);
 FROZENREF__INLINE bool frozenref_slot_is_erased(const struct frozenref_slot *slot);
 
-/* The user's 32 bits (dirty, referenced, ...), zero after insert. Shared: use atomics on them. */
+/*
+ * The user's 32 bits (dirty, referenced, ...), zero after insert. Shared: use atomics on them. NULL
+ * in a COMPACT registry.
+ */
 FROZENREF__INLINE uint32_t *frozenref_slot_user(struct frozenref_slot *slot);
 
 /* One more reference, for a holder. */
@@ -336,16 +346,17 @@ struct frozenref_slot {
 #define FROZENREF__SLOT_ERASED	    8u /* a head without the registry's reference, or about to be */
 #define FROZENREF__SLOT_BUSY	    16u	  /* a head that an owner has frozen or tries to freeze */
 #define FROZENREF__SLOT_REPLACE	    32u	  /* besides BUSY: not for long, lookups wait */
-#define FROZENREF__SLOT_STATE	    0xffu /* all of the above */
+#define FROZENREF__SLOT_STATE	    0x7fu /* all of the above */
+#define FROZENREF__SLOT_COMPACT	    0x80u /* a head of 16 bytes: it ends after generation_low */
 #define FROZENREF__SLOT_PAGES_SHIFT 8
 
 /*
- * The page table: nodes of 512 entries over leaves of 32,768 slots, in a tree that lib/table.h draws.
+ * The page table: nodes of 512 entries over leaves of 65,536 slots, in a tree that lib/table.h draws.
  * A lookup that the inline functions answer does not walk it: they know the window, the one node whose
- * entries are leaves that the first insert made. All that it covers, 16,777,216 pfns, is one step
+ * entries are leaves that the first insert made. All that it covers, 33,554,432 pfns, is one step
  * away; for other pfns, and for all that is not plain, there is a function in the library.
  */
-#define FROZENREF__LEAF_SHIFT	15
+#define FROZENREF__LEAF_SHIFT	16
 #define FROZENREF__NODE_SHIFT	9
 #define FROZENREF__WINDOW_SHIFT (FROZENREF__LEAF_SHIFT + FROZENREF__NODE_SHIFT)
 #define FROZENREF__NO_WINDOW	UINT32_MAX /* of no pfn that can be inserted */
@@ -354,15 +365,15 @@ struct frozenref__table {
 	uintptr_t window;	/* a node without leaves at first; set once, after its number */
 	uint32_t window_number; /* the upper bits of its pfns, or NO_WINDOW; set once */
 	uint32_t slot_shift;	/* log2 of the bytes from one slot to the next */
+	uint32_t page_shift;
 	uint32_t pfn_bits;
+	uint32_t flags; /* the registry's: FROZENREF_REGISTRY_* */
 	uintptr_t root;
 	const struct frozenref_backend *backend;
 };
 
 struct frozenref_registry {
 	struct frozenref__table table;
-	uint32_t page_shift;
-	uint32_t flags;
 };
 
 /* What the inline functions need; not for programs. */
@@ -370,6 +381,7 @@ FROZENREF__API struct frozenref_slot *
 frozenref__registry_try_get_slow(struct frozenref_registry *reg, uint64_t pfn);
 FROZENREF__API FROZENREF__COLD struct frozenref_slot *
 frozenref__registry_settle(struct frozenref_registry *reg, struct frozenref_slot *slot);
+FROZENREF__API FROZENREF__COLD void *frozenref__slot_address(const struct frozenref_slot *slot);
 FROZENREF__API FROZENREF__COLD bool frozenref__slot_put_slow(struct frozenref_registry *reg,
 							     struct frozenref_slot *slot,
 							     uint32_t word);
@@ -437,12 +449,15 @@ FROZENREF__INLINE struct frozenref_slot *frozenref_registry_try_get(struct froze
 FROZENREF__INLINE struct frozenref_slot *
 frozenref_registry_try_get_addr(struct frozenref_registry *reg, const void *address)
 {
-	return frozenref_registry_try_get(reg, (uint64_t)(uintptr_t)address >> reg->page_shift);
+	return frozenref_registry_try_get(reg,
+					  (uint64_t)(uintptr_t)address >> reg->table.page_shift);
 }
 
 FROZENREF__INLINE void *frozenref_slot_object(const struct frozenref_slot *slot)
 {
-	/* Relaxed: the reference has ordered it. */
+	/* Relaxed, both: the reference has ordered them. */
+	if (FROZENREF__UNLIKELY(frozenref__load32(&slot->flags, relaxed) & FROZENREF__SLOT_COMPACT))
+		return frozenref__slot_address(slot);
 	return (void *)frozenref__loadptr(&slot->object.address, relaxed);
 }
 
@@ -465,6 +480,8 @@ FROZENREF__INLINE bool frozenref_slot_is_erased(const struct frozenref_slot *slo
 
 FROZENREF__INLINE uint32_t *frozenref_slot_user(struct frozenref_slot *slot)
 {
+	if (FROZENREF__UNLIKELY(frozenref__load32(&slot->flags, relaxed) & FROZENREF__SLOT_COMPACT))
+		return NULL;
 	return &slot->user;
 }
 

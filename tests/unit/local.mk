@@ -42,6 +42,7 @@ unit_registry_sources = \
 	tests/unit/misuse.h \
 	tests/unit/registry.c \
 	tests/unit/registry_backend.c \
+	tests/unit/registry_compact.c \
 	tests/unit/registry_fixture.h \
 	tests/unit/registry_frozen.c \
 	tests/unit/registry_handle.c \
