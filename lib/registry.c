@@ -435,7 +435,9 @@ static struct ended empty(struct frozenref_registry *reg, struct frozenref_slot 
 		(void)frozenref__add32(&slot_leaf(&reg->table, slot)->used, LEAF_RELEASING,
 				       relaxed);
 	set_content(&reg->table, slot, NULL);
-	release_pfns(reg, ended.pfn, ended.npages);
+	/* The head last: through a tail that is left, state() still finds what is ending. */
+	release_pfns(reg, ended.pfn + 1, ended.npages - 1);
+	release_pfns(reg, ended.pfn, 1);
 	return ended;
 }
 
