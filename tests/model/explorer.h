@@ -48,4 +48,14 @@ int explorer_thread(void);
 /* One operation, when its turn comes; outside of threads at once. */
 uintptr_t explorer_perform(const struct model_op *op);
 
+/* Sanitizers follow neither a thread's jumps between stacks nor, then, its memory. */
+#if defined(__has_feature)
+# if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#  define EXPLORER_SANITIZED 1
+# endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+# define EXPLORER_SANITIZED 1
+#endif
+
 #endif /* MODEL_EXPLORER_H */

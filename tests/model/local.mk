@@ -31,6 +31,31 @@ tests_model_explore_SOURCES = \
 tests_model_explore_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/model \
 	-DFROZENREF_ATOMIC_BACKEND='"model_atomic.h"'
 
+# The encodings that the counter is compared with, under the same explorer.
+check_PROGRAMS += tests/model/encodings
+TESTS += tests/model/encodings
+
+tests_model_encodings_SOURCES = \
+	$(lib_libfrozenref_la_SOURCES) \
+	$(bench_encodings) \
+	$(bench_harness) \
+	tests/model/coroutine.c \
+	tests/model/coroutine.h \
+	tests/model/encodings.c \
+	tests/model/explorer.c \
+	tests/model/explorer.h \
+	tests/model/memory.c \
+	tests/model/memory.h \
+	tests/model/model.h \
+	tests/model/model_atomic.h \
+	tests/model/mutants.c \
+	tests/model/mutants.h \
+	tests/model/scenario.c \
+	tests/model/scenario.h \
+	tests/model/steps.c \
+	tests/model/steps.h
+tests_model_encodings_CPPFLAGS = $(tests_model_explore_CPPFLAGS)
+
 # Every scenario and every mutant; `make check` runs the short set.
 check-model: tests/model/explore
 	tests/model/explore --all

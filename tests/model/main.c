@@ -18,16 +18,6 @@
 
 enum { PASS = 0, FAIL = 1, USAGE = 2, SKIP = 77 };
 
-/* Sanitizers follow neither a thread's jumps between stacks nor, then, its memory. */
-#if defined(__has_feature)
-# if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#  define SANITIZED 1
-# endif
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-# define SANITIZED 1
-#endif
-
 static unsigned npassed;
 static unsigned nfailed;
 
@@ -236,7 +226,7 @@ static int run_all(bool all)
 
 int main(int argc, char **argv)
 {
-#ifdef SANITIZED
+#ifdef EXPLORER_SANITIZED
 	printf("skipped: coroutines and sanitizers do not go together\n");
 	return SKIP;
 #endif
