@@ -61,3 +61,5 @@ check-model: tests/model/explore
 	tests/model/explore --all
 
 .PHONY: check-model
+
+EXTRA_DIST += tests/model/README.md

@@ -231,7 +231,7 @@ int main(int argc, char **argv)
 	return SKIP;
 #endif
 	if (argc > 1 && !strcmp(argv[1], "--newest")) {
-		memory_stale_reads = false;
+		memory_weak = false;
 		argc--;
 		argv++;
 	}

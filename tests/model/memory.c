@@ -2,15 +2,16 @@
 /*
  * The memory model: histories of values, vector clocks, data races, freed memory.
  *
- * Called by explorer.c. Each word that threads contend for has the history of its stores, in the order
- * in which they were executed. A load sees any of them that is not older than one that its thread
- * knows of: by having seen it, or through what happens before. A read-modify-write sees the newest;
- * a compare-and-swap that fails is a load. Each store carries the clock that an acquiring reader takes
- * over; a read-modify-write passes on the clock of the store that it replaces (the release sequence),
- * a plain store begins anew.
+ * Called by explorer.c. Each word that threads contend for has the history of its stores, which is its
+ * modification order. A load sees any store that is not older than one that its thread knows of: by
+ * having seen it, or through what happens before. A store comes after every one that its thread knows
+ * of, but before others if that happens so; a read-modify-write comes right after the store that it
+ * read, and nothing ever comes between the two; a compare-and-swap that fails is a load. Each store
+ * carries the clock that an acquiring reader takes over; a read-modify-write passes on the clock of
+ * the store that it replaces (the release sequence), a plain store begins anew.
  *
- * What this leaves out is in README.md: stores are never put behind in the history (no 2+2W), nor
- * loads before what they depend on (no load buffering).
+ * Without memory_weak the order of execution is the only one, as with indivisible steps on one
+ * memory. What even the weak model leaves out, loads that see the future, is in README.md.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -21,7 +22,7 @@
 
 enum { LOCATIONS = 512, HISTORY = 256, REGIONS = 32, LABELS = 64, BUCKETS = 1024 };
 
-bool memory_stale_reads = true;
+bool memory_weak = true;
 const char *memory_weak_cas_function;
 
 struct model_zones model_zones;
@@ -159,6 +160,7 @@ void memory_free(void *address, int thread)
 struct store {
 	uintptr_t value;
 	struct clock clock; /* what an acquiring reader takes over */
+	bool follows;	    /* a read-modify-write of the one before: nothing comes in between */
 };
 
 struct sighting {
@@ -352,7 +354,7 @@ bool memory_would_write(const struct location *loc, const struct model_op *op)
 	case MODEL_AND:
 		return true;
 	case MODEL_CAS:
-		return newest(loc) == op->expected;
+		return memory_weak || newest(loc) == op->expected;
 	default:
 		return false;
 	}
@@ -390,25 +392,37 @@ static bool is_weak(const struct location *loc, const struct model_op *op)
 	       newest(loc) == op->expected;
 }
 
-/* Whether the operation may see the store at this index, other than the newest. */
+/*
+ * Whether the operation may see the store at this index, which is not the newest; or, if it stores,
+ * whether what it stores may come right after that.
+ */
 static bool may_see(const struct location *loc, const struct model_op *op, unsigned index)
 {
-	/* A compare-and-swap that finds what it expects must be the next in the history. */
-	return op->kind == MODEL_LOAD || loc->stores[index].value != op->expected;
+	bool gap = !loc->stores[index + 1].follows;
+
+	if (!memory_weak)
+		return false;
+	switch (op->kind) {
+	case MODEL_LOAD:
+		return true;
+	case MODEL_CAS:
+		return loc->stores[index].value != op->expected || gap;
+	case MODEL_STORE:
+	case MODEL_ADD:
+	case MODEL_AND:
+		return gap;
+	default:
+		return false;
+	}
 }
 
 unsigned memory_choices(const struct location *loc, const struct model_op *op, int thread)
 {
+	unsigned oldest = oldest_visible(loc, thread);
 	unsigned choices = 1;
 
-	if (op->kind != MODEL_LOAD && op->kind != MODEL_CAS)
-		return 1;
-	if (memory_stale_reads) {
-		unsigned oldest = oldest_visible(loc, thread);
-
-		for (unsigned i = loc->nstores - 1; i-- > oldest;)
-			choices += may_see(loc, op, i);
-	}
+	for (unsigned i = loc->nstores - 1; i-- > oldest;)
+		choices += may_see(loc, op, i);
 	return choices + (op->kind == MODEL_CAS && is_weak(loc, op));
 }
 
@@ -420,7 +434,7 @@ static int chosen(const struct location *loc, const struct model_op *op, int thr
 
 	if (!choice)
 		return (int)loc->nstores - 1;
-	for (unsigned i = loc->nstores - 1; memory_stale_reads && i-- > oldest;) {
+	for (unsigned i = loc->nstores - 1; i-- > oldest;) {
 		if (may_see(loc, op, i) && !--choice)
 			return (int)i;
 	}
@@ -450,19 +464,34 @@ static uintptr_t new_value(const struct model_op *op, uintptr_t old)
 	return op->size == sizeof(uint32_t) ? (uint32_t)value : value;
 }
 
-static void append(struct location *loc, const struct model_op *op, int thread, bool continues)
+/* Makes room in the history. */
+static void insert(struct location *loc, unsigned at)
 {
-	const struct store *last = &loc->stores[loc->nstores - 1];
-	struct store *store = &loc->stores[loc->nstores];
-
 	if (loc->nstores == HISTORY)
 		model_fail("one word is stored to without end");
-	store->value = new_value(op, last->value);
+	memmove(&loc->stores[at + 1], &loc->stores[at],
+		(loc->nstores - at) * sizeof(loc->stores[0]));
+	loc->nstores++;
+	for (int t = 0; t < MODEL_THREADS_MAX; t++) {
+		for (unsigned i = loc->nsightings[t]; i-- && loc->sightings[t][i].index >= at;)
+			loc->sightings[t][i].index++;
+	}
+}
+
+/* Stores, right after the store at this index. */
+static void store_after(struct location *loc, const struct model_op *op, int thread, unsigned index)
+{
+	bool follows = op->kind != MODEL_STORE;
+	struct store *store = &loc->stores[index + 1];
+
+	insert(loc, index + 1);
+	store->value = new_value(op, store[-1].value);
 	store->clock = op->order & MODEL_release ? threads[thread].now : threads[thread].released;
-	if (continues)
-		join(&store->clock, &last->clock);
-	store_memory(loc->address, loc->size, store->value);
-	see(loc, thread, loc->nstores++);
+	store->follows = follows;
+	if (follows)
+		join(&store->clock, &store[-1].clock);
+	store_memory(loc->address, loc->size, newest(loc));
+	see(loc, thread, index + 1);
 }
 
 static void take_over(const struct store *store, enum model_order order, int thread)
@@ -484,7 +513,7 @@ uintptr_t memory_perform(struct location *loc, const struct model_op *op, int th
 		return ~op->expected;
 	old = loc->stores[index].value;
 	if (op->kind == MODEL_STORE) {
-		append(loc, op, thread, false);
+		store_after(loc, op, thread, (unsigned)index);
 		*stored = true;
 		tick(thread);
 		return old;
@@ -495,7 +524,7 @@ uintptr_t memory_perform(struct location *loc, const struct model_op *op, int th
 	take_over(&loc->stores[index],
 		  op->kind == MODEL_CAS && !succeeds ? MODEL_relaxed : op->order, thread);
 	if (succeeds)
-		append(loc, op, thread, true);
+		store_after(loc, op, thread, (unsigned)index);
 	else
 		see(loc, thread, (unsigned)index);
 	*stored = succeeds;

@@ -65,8 +65,8 @@ unsigned memory_number(const struct location *loc);
 /* The name of an address, or NULL. */
 const char *memory_name(const void *address, char *buffer, size_t size);
 
-/* Loads may see older values, as far as coherence and happens-before allow; else only the newest. */
-extern bool memory_stale_reads;
+/* As weak as C11 allows, but for load buffering; else each operation sees and makes the newest. */
+extern bool memory_weak;
 
 /* A compare-and-swap may fail for no reason: set by mutants. */
 extern const char *memory_weak_cas_function;

@@ -180,6 +180,67 @@ static void check_sum(void)
 	model_witness();
 }
 
+/* --------------------------------------------------------------------------- two words, two writers */
+
+static void store_x_y(void)
+{
+	frozenref__store32(&s.x, 1, relaxed);
+	frozenref__store32(&s.y, 2, relaxed);
+}
+
+static void store_y_x(void)
+{
+	frozenref__store32(&s.y, 1, relaxed);
+	frozenref__store32(&s.x, 2, relaxed);
+}
+
+/* Each word ends with what was stored to it first. */
+static void check_first_stores(void)
+{
+	if (s.x == 1 && s.y == 1)
+		model_witness();
+}
+
+static void store_x_y_release(void)
+{
+	frozenref__store32(&s.x, 1, relaxed);
+	frozenref__store32(&s.y, 2, release);
+}
+
+static void store_x_if_y(void)
+{
+	if (frozenref__load32(&s.y, acquire) != 2)
+		return;
+	frozenref__store32(&s.x, 2, relaxed);
+	s.a = 1;
+}
+
+static void check_not_late(void)
+{
+	if (!s.a)
+		return;
+	model_witness();
+	model_assert(s.x == 2);
+}
+
+static void add_x_twice(void)
+{
+	(void)frozenref__add32(&s.x, 1, relaxed);
+	(void)frozenref__add32(&s.x, 1, relaxed);
+}
+
+static void store_x_5(void)
+{
+	frozenref__store32(&s.x, 5, relaxed);
+}
+
+/* Before, between or after the adds, which lose nothing that they read. */
+static void check_store_and_adds(void)
+{
+	model_assert(s.x == 7 || s.x == 6 || s.x == 5);
+	model_witness();
+}
+
 /* ------------------------------------------------------------------------ two readers, two writers */
 
 static void store_x(void)
@@ -281,6 +342,15 @@ const struct model_scenario model_scenarios_memory[] = {
 	{ .name = "readers-disagree", .about = "two readers see two writes in different order",
 	  .setup = setup, .thread = { store_x, store_y, load_x_y, load_y_x },
 	  .check = check_readers_disagree, .witnessed = 1 },
+	{ .name = "late-stores", .about = "two writers of two words, each last where it was first",
+	  .setup = setup, .thread = { store_x_y, store_y_x },
+	  .check = check_first_stores, .witnessed = 1 },
+	{ .name = "late-ordered", .about = "not if one happens before the other",
+	  .setup = setup, .thread = { store_x_y_release, store_x_if_y },
+	  .check = check_not_late, .witnessed = 1 },
+	{ .name = "late-adds", .about = "nor between an add and what it read",
+	  .setup = setup, .thread = { add_x_twice, store_x_5 },
+	  .check = check_store_and_adds, .witnessed = 1 },
 	{ .name = "no-race", .about = "release and acquire order plain accesses",
 	  .setup = setup, .thread = { write_release, read_if_acquire }, .witnessed = 1 },
 	{ .name = "race-relaxed-store", .about = "a relaxed store does not",

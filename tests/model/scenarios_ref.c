@@ -438,7 +438,7 @@ const struct model_scenario model_scenarios_ref[] = {
 	  .check = check_wins, .quick = 1, .hinted = 1 },
 	{ .name = "reuse-4", .about = "reuse: 4 threads, 2 lifetimes",
 	  .setup = setup_two_lives, .thread = { drop_0, get_1, get_2, get_3 }, .check = check_wins,
-	  .hinted = 1 },
+	  .hinted = 1, .witnessed = 1 },
 	{ .name = "getters", .about = "three getters against one put",
 	  .setup = setup_one, .thread = { drop_0, get_1, get_2, get_3 }, .check = check_wins,
 	  .hinted = 1 },

@@ -213,7 +213,7 @@ const struct model_scenario model_scenarios_zones[] = {
 	  .check = check, .hinted = 1, .zones = LIMIT(1) },
 	{ .name = "reset-getters", .about = "three getters, limit 1",
 	  .setup = setup_one, .thread = { drop_0, get_1, get_2, get_3 },
-	  .check = check, .zones = LIMIT(1) },
+	  .check = check, .hinted = 1, .zones = LIMIT(1) },
 	{ .name = "reset-loop", .about = "two threads of three failing gets, close to dying",
 	  .setup = setup_near_dying, .thread = { fail_thrice, fail_thrice },
 	  .check = check_residue, .quick = 1, .tiny = 1, .zones = LIMIT(0x7ffffffc) },
