@@ -52,7 +52,7 @@ check-builtins)
 	;;
 coverage)
 	need "$LCOV"
-	flags="-g -O0 --coverage"
+	flags="-g -O0 --coverage -DFROZENREF_TEST_COVERAGE"
 	;;
 *)
 	echo "check-build.sh: no such target: $target" >&2
@@ -64,9 +64,14 @@ if [ $plain = yes ]; then
 	export CRITERION_CFLAGS="-I$PWD/check/source/tests/unit/plain" CRITERION_LIBS=-lpthread
 fi
 
+# make does not see that the flags above have changed: then all is built anew.
+if [ -f "$build/config.status" ] && [ -n "$(find check/source/configure \
+	check/source/tests/check-build.sh -newer "$build/config.status")" ]; then
+	rm -rf "$build"
+fi
 mkdir -p "$build"
 cd "$build"
-if [ ! -f Makefile ] || [ -n "$(find ../source/configure -newer config.status)" ]; then
+if [ ! -f Makefile ]; then
 	# shellcheck disable=SC2086 # several options
 	../source/configure -q $common CC="$CC" CFLAGS="$flags" CXXFLAGS="$flags"
 fi
