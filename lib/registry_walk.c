@@ -24,7 +24,7 @@ static struct leaf *next_used_leaf(const struct frozenref_registry *reg, uint64_
 			*pfn = first;
 		/*
 		 * Relaxed: who is being inserted now may be missed. The whole word, since the
-		 * count outgrows its mask while an insert over a full leaf is being refused.
+		 * count outgrows its mask while several inserts over a full leaf are being refused.
 		 */
 		if (frozenref__load32(&leaf->used, relaxed) & ~LEAF_PURGING)
 			return leaf;
