@@ -114,15 +114,18 @@ uint64_t frozenref_registry_erase_range(struct frozenref_registry *reg, uint64_t
 	return erased;
 }
 
-/* The first of npages pfns in a row that are not in use now; false if there are none. */
+/*
+ * The first of npages pfns in a row that are not in use now; false if there are none. Full leaves can
+ * be skipped by their counts, but these include inserts that are about to be refused.
+ */
 static bool find_free(const struct frozenref_registry *reg, uint64_t *pfn, uint64_t last,
-		      uint64_t npages)
+		      uint64_t npages, bool skip_full)
 {
 	while (*pfn <= last && last - *pfn >= npages - 1) {
 		uint64_t taken = *pfn;
 		struct leaf *leaf = frozenref__table_next(&reg->table, &taken);
 
-		if (leaf && leaf->first <= *pfn &&
+		if (skip_full && leaf && leaf->first <= *pfn &&
 		    (frozenref__load32(&leaf->used, relaxed) & LEAF_COUNT_MASK) == LEAF_SLOTS) {
 			*pfn = leaf->first + LEAF_SLOTS;
 			continue;
@@ -142,11 +145,16 @@ int frozenref_registry_alloc_frozen(struct frozenref_registry *reg, uint64_t fir
 		return -EINVAL;
 	if (last > last_pfn(reg))
 		return -ERANGE;
-	while (find_free(reg, &first, last, npages)) {
-		int err = frozenref_registry_insert_frozen(reg, first, npages, object, slot);
+	/* Once more, slot by slot, before it is said that there is no room. */
+	for (int skip_full = 1; skip_full >= 0; skip_full--) {
+		uint64_t pfn = first;
 
-		if (err != -EEXIST && err != -EBUSY)
-			return err;
+		while (find_free(reg, &pfn, last, npages, skip_full)) {
+			int err = frozenref_registry_insert_frozen(reg, pfn, npages, object, slot);
+
+			if (err != -EEXIST && err != -EBUSY)
+				return err;
+		}
 	}
 	return -ENOSPC;
 }

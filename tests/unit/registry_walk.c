@@ -229,3 +229,34 @@ Test(registry_walk, next_finds_a_full_leaf_while_inserts_are_refused)
 	cr_assert(frozenref_registry_erase_range(refused.reg, 0, LEAF, NULL) == 1);
 	assert_destroys(refused.reg);
 }
+
+static void *insert_half_in_vain(void *arg)
+{
+	struct refused *refused = arg;
+
+	while (!frozenref__load32(&refused->stop, relaxed)) {
+		cr_assert(frozenref_registry_insert_range(refused->reg, 0, LEAF / 2, objects) ==
+			  -EEXIST);
+	}
+	return NULL;
+}
+
+Test(registry_walk, alloc_frozen_finds_room_while_inserts_are_refused)
+{
+	struct refused refused = { .reg = make_default_registry() };
+	pthread_t thread;
+
+	cr_assert(frozenref_registry_insert_range(refused.reg, 0, LEAF / 2, objects) == 0);
+	cr_assert(pthread_create(&thread, NULL, insert_half_in_vain, &refused) == 0);
+	for (unsigned i = 0; i < 20000; i++) {
+		struct frozenref_slot *slot;
+
+		cr_assert(frozenref_registry_alloc_frozen(refused.reg, LEAF / 2, LEAF - 1, 1,
+							  objects, &slot) == 0);
+		cr_assert(frozenref_slot_erase_frozen(refused.reg, slot) == objects);
+	}
+	frozenref__store32(&refused.stop, 1, relaxed);
+	pthread_join(thread, NULL);
+	cr_assert(frozenref_registry_erase_range(refused.reg, 0, LEAF, NULL) == 1);
+	assert_destroys(refused.reg);
+}
