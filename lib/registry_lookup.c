@@ -66,6 +66,8 @@ static struct frozenref_slot *get_head(struct frozenref_registry *reg, uint64_t 
 {
 	/* Only so many: a misused put can leave a word frozen under flags that look live. */
 	unsigned tries = 16;
+	/* Only so long: in a child, nobody may be left to finish what was going on at the fork. */
+	unsigned waits = 10000;
 
 	while (tries) {
 		uint32_t flags;
@@ -73,8 +75,9 @@ static struct frozenref_slot *get_head(struct frozenref_registry *reg, uint64_t 
 
 		if (!head || flags & FROZENREF__SLOT_ERASED)
 			return NULL;
-		if (flags & FROZENREF__SLOT_REPLACE) {
+		if (flags & FROZENREF__SLOT_REPLACE && waits) {
 			FROZENREF__WAIT();
+			waits--;
 			continue;
 		}
 		/* A freeze that is only being tried does not keep anybody out. */

@@ -4,6 +4,7 @@
  *
  * Run by `make check` twice, like registry.c. What the kernel knows is read from /proc.
  */
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,8 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <frozenref/atomic.h>
 
 #include "registry_fixture.h"
 
@@ -174,5 +177,50 @@ Test(registry_process, parent_and_child_go_on_after_fork)
 	cr_assert(!frozenref_slot_put(reg, held));
 	cr_assert(frozenref_registry_erase(reg, 1) == 0);
 	assert_released(objects, 1, 1);
+	assert_destroys(reg);
+}
+
+static uint32_t stop;
+
+static void *replace_all_the_time(void *arg)
+{
+	struct frozenref_slot *slot = frozenref_registry_slot(reg, 1);
+
+	(void)arg;
+	for (unsigned i = 0; !frozenref__load32(&stop, relaxed); i++) {
+		int err = frozenref_slot_replace(reg, slot, 1, objects + i % 2, NULL);
+
+		cr_assert(err == 0 || err == -EBUSY);
+	}
+	return NULL;
+}
+
+/* Nobody is left to finish a replace that was going on: a lookup finds it frozen, and must end. */
+static int look_up_in_child(void)
+{
+	struct frozenref_slot *slot;
+
+	alarm(30);
+	slot = frozenref_registry_try_get(reg, 1);
+	if (!slot)
+		return frozenref_registry_state(reg, 1) == FROZENREF_FROZEN ? 0 : 1;
+	return frozenref_slot_put(reg, slot) ? 2 : 0;
+}
+
+Test(registry_process, lookups_in_a_child_end_though_a_replace_does_not)
+{
+	pthread_t thread;
+
+	reg = make_default_registry();
+	cr_assert(frozenref_registry_insert(reg, 1, objects) == 0);
+	cr_assert(pthread_create(&thread, NULL, replace_all_the_time, NULL) == 0);
+	for (unsigned i = 0; i < 50; i++) {
+		int result = run_in_child(look_up_in_child);
+
+		cr_assert(result == 0, "result %d", result);
+	}
+	frozenref__store32(&stop, 1, relaxed);
+	pthread_join(thread, NULL);
+	cr_assert(frozenref_registry_erase(reg, 1) == 0);
 	assert_destroys(reg);
 }
