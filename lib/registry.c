@@ -3,7 +3,8 @@
  * The registry's writers and cold paths: insert, erase, freeze, the last put.
  *
  * Called by programs and by the inline functions of registry.h. Relies on table.c for slots that
- * never move, and on ref.c. No function takes a lock.
+ * never move, and on ref.c. No function but trim takes a lock; inserts wait for a leaf that is being
+ * purged.
  *
  * A slot's flags word is the lock of its head: an insert claims it, an erase marks it, a freezer
  * sets BUSY in it, each by compare-and-swap. Who may write what:
@@ -92,8 +93,7 @@ int frozenref_registry_create(struct frozenref_registry **regp,
 		return -ENOMEM;
 	frozenref__table_init(&registry->head.table,
 			      config.backend ? config.backend : frozenref_mmap_backend(),
-			      config.pfn_bits ? config.pfn_bits : 36,
-			      slot_shift(config.flags));
+			      config.pfn_bits ? config.pfn_bits : 36, slot_shift(config.flags));
 	registry->head.table.page_shift = config.page_shift ? config.page_shift : 12;
 	registry->head.table.flags = config.flags;
 	registry->release = config.release;

@@ -3,7 +3,7 @@
  * The page table's interface inside lib/: leaves of slots, found or made by pfn.
  *
  * Used by the registry's sources. Programs compile in the shortest way to a slot, which is in
- * registry.h: frozenref__table_window_slot(). Nothing here takes a lock: nodes and leaves are linked by
+ * registry.h: frozenref__table_window_slot(). Nothing but trim takes a lock: nodes and leaves are linked by
  * compare-and-swap, and whoever loses gives back what it had made, so that a fork can leave no lock
  * behind.
  */

@@ -2,7 +2,7 @@
 /*
  * How a thread waits for a few instructions, or one system call, of another.
  *
- * Used by table.c and registry_lookup.c, where the other one holds no lock that could be waited on.
+ * Used by registry.c and registry_lookup.c, where the other one holds no lock that could be waited on.
  * The model checker defines FROZENREF__WAIT, since a loop that spins has no end to explore.
  */
 #ifndef FROZENREF_LIB_WAIT_H

@@ -2,7 +2,7 @@
 /*
  * USDT probes on every change of a count: what tracers (bpftrace, systemtap, perf, gdb) attach to.
  *
- * Used by ref.h, lib/ref.c and nothing else. With --enable-usdt each probe is a nop and an ELF note
+ * Used by ref.h, registry.h and lib/ref.c. With --enable-usdt each probe is a nop and an ELF note
  * of provider "frozenref", in the library and in every program that compiles the inline functions;
  * without it, which is the default, the macros leave no trace in the code. Each probe has two
  * arguments, the counter's address and a word:

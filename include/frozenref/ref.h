@@ -24,7 +24,8 @@
  * same reason a winner must learn what to destroy from the object as it is now: it may have won for
  * a later lifetime than the one whose reference it dropped.
  *
- * Every function here is safe to call from any thread and from signal handlers, and takes no lock.
+ * Every function here but frozenref_set_misuse_handler() is safe to call from any thread and from
+ * signal handlers, and takes no lock.
  */
 #ifndef FROZENREF_REF_H
 #define FROZENREF_REF_H
