@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What scenarios have in common: the table of calls under test, and the misuse handler.
+ * What scenarios have in common: the table of calls under test, the misuse handler, and a
+ * backend.
  *
  * Called by scenarios_*.c, mutants.c and main.c.
  */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
 #include "scenario.h"
 
 bool model_hinted;
@@ -61,3 +66,44 @@ void model_calls_reset(void)
 	model_fault = FAULT_NONE;
 	(void)frozenref_set_misuse_handler(on_misuse, NULL, NULL);
 }
+
+/* ------------------------------------------------------------------------------------- memory */
+
+void *model_backend_memory;
+
+static int memory_reserve(void *context, size_t size, size_t align, void **address)
+{
+	(void)context;
+	if (model_backend_memory) {
+		*address = model_backend_memory;
+		return 0;
+	}
+	if (posix_memalign(address, align < sizeof(void *) ? sizeof(void *) : align, size))
+		return -ENOMEM;
+	memset(*address, 0, size);
+	return 0;
+}
+
+static int memory_commit(void *context, void *address, size_t size)
+{
+	(void)context;
+	(void)address;
+	(void)size;
+	return 0;
+}
+
+static int memory_release(void *context, void *address, size_t size)
+{
+	(void)context;
+	(void)size;
+	free(address);
+	return 0;
+}
+
+const struct frozenref_backend model_backend = {
+	.size = sizeof(struct frozenref_backend),
+	.reserve = memory_reserve,
+	.commit = memory_commit,
+	.purge = memory_commit,
+	.release = memory_release,
+};

@@ -27,6 +27,13 @@ struct model_calls {
 
 extern struct model_calls model_calls;
 
+/*
+ * Where the registries of scenarios have their memory: from malloc, or, unless that is NULL, always
+ * this, which the explorer can put back before each execution.
+ */
+extern const struct frozenref_backend model_backend;
+extern void *model_backend_memory;
+
 /* Back to the library's own, plain or hinted. */
 void model_calls_reset(void);
 

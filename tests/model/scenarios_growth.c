@@ -6,7 +6,6 @@
  * Run by main.c. The leaves' memory is the same in each execution, so that the explorer can put it
  * back; what the threads link is freed by nobody.
  */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,50 +20,12 @@ enum { ALIVE = 1 };
 
 static struct frozenref_registry *reg;
 static void *first_leaf;
-static bool exploring;
 
 static struct {
 	int payload;
 	int result;
 	unsigned hits;
 } s;
-
-static int memory_reserve(void *context, size_t size, size_t align, void **address)
-{
-	(void)context;
-	if (exploring) {
-		*address = first_leaf;
-		return 0;
-	}
-	if (posix_memalign(address, align < sizeof(void *) ? sizeof(void *) : align, size))
-		return -ENOMEM;
-	memset(*address, 0, size);
-	return 0;
-}
-
-static int memory_commit(void *context, void *address, size_t size)
-{
-	(void)context;
-	(void)address;
-	(void)size;
-	return 0;
-}
-
-static int memory_release(void *context, void *address, size_t size)
-{
-	(void)context;
-	(void)size;
-	free(address);
-	return 0;
-}
-
-static const struct frozenref_backend backend = {
-	.size = sizeof(struct frozenref_backend),
-	.reserve = memory_reserve,
-	.commit = memory_commit,
-	.purge = memory_commit,
-	.release = memory_release,
-};
 
 /* A registry that has the second leaf only. */
 static void setup(void)
@@ -74,24 +35,24 @@ static void setup(void)
 	size_t bytes;
 
 	memset(&s, 0, sizeof(s));
-	exploring = false;
-	config.backend = &backend;
+	config.backend = &model_backend;
 	model_assert(frozenref_registry_create(&reg, &config) == 0);
 	model_assert(frozenref_registry_insert(reg, TAIL, &s.payload) == 0);
 	slots = frozenref_registry_slot(reg, TAIL);
 	model_assert(frozenref_registry_erase(reg, TAIL) == 0);
 	bytes = leaf_bytes(&reg->table);
-	model_assert(memory_reserve(NULL, bytes + sizeof(struct leaf), bytes, &first_leaf) == 0);
+	model_assert(model_backend.reserve(NULL, bytes + sizeof(struct leaf), bytes, &first_leaf) ==
+		     0);
 	model_region(slots, sizeof(*slots), "tail");
 	model_region((char *)first_leaf + bytes - sizeof(*slots), sizeof(*slots), "head");
 	model_region((char *)first_leaf + bytes, sizeof(struct leaf), "leaf");
 	model_region(&s, sizeof(s), "object");
-	exploring = true;
+	model_backend_memory = first_leaf;
 }
 
 static void teardown(void)
 {
-	exploring = false;
+	model_backend_memory = NULL;
 	model_assert(frozenref_registry_destroy(reg) == 0);
 	free(first_leaf);
 }

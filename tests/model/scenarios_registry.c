@@ -27,41 +27,6 @@ static struct {
 	unsigned hits[MODEL_THREADS_MAX];
 } s;
 
-/* ------------------------------------------------------------------------------------- memory */
-
-static int memory_reserve(void *context, size_t size, size_t align, void **address)
-{
-	(void)context;
-	if (posix_memalign(address, align < sizeof(void *) ? sizeof(void *) : align, size))
-		return -ENOMEM;
-	memset(*address, 0, size);
-	return 0;
-}
-
-static int memory_commit(void *context, void *address, size_t size)
-{
-	(void)context;
-	(void)address;
-	(void)size;
-	return 0;
-}
-
-static int memory_release(void *context, void *address, size_t size)
-{
-	(void)context;
-	(void)size;
-	free(address);
-	return 0;
-}
-
-static const struct frozenref_backend backend = {
-	.size = sizeof(struct frozenref_backend),
-	.reserve = memory_reserve,
-	.commit = memory_commit,
-	.purge = memory_commit,
-	.release = memory_release,
-};
-
 /* ------------------------------------------------------------------------------------ the objects */
 
 static int *object(unsigned i)
@@ -126,7 +91,7 @@ static void setup_empty(void)
 	struct frozenref_registry_config config = FROZENREF_REGISTRY_CONFIG_INIT;
 
 	memset(&s, 0, sizeof(s));
-	config.backend = &backend;
+	config.backend = &model_backend;
 	config.release = on_release;
 	model_assert(frozenref_registry_create(&reg, &config) == 0);
 	s.payload[0] = ALIVE;
