@@ -19,7 +19,7 @@ static inline uint32_t make_flags(uint32_t state, uint64_t pages)
 
 static inline uint32_t flags_pages(uint32_t flags)
 {
-	return flags >> FROZENREF__SLOT_PAGES_SHIFT;
+	return (flags & FROZENREF__SLOT_PAGES) >> FROZENREF__SLOT_PAGES_SHIFT;
 }
 
 /* The slot of the head of the object that covers the pfn, and its flags as they were; or NULL. */

@@ -13,7 +13,7 @@
 #include "backend.h"
 #include "table.h"
 
-#define NODE_ENTRIES (1u << FROZENREF__NODE_SHIFT)
+#define NODE_ENTRIES (1u << NODE_SHIFT)
 #define NODE_BYTES   (NODE_ENTRIES * sizeof(uintptr_t))
 
 /* A leaf's memory: the slots, and a struct leaf in memory of its own behind them. */
@@ -30,7 +30,7 @@ static unsigned entry_height(uintptr_t entry)
 /* log2 of the pfns that a tree of this height covers */
 static unsigned height_shift(unsigned height)
 {
-	return FROZENREF__LEAF_SHIFT + FROZENREF__NODE_SHIFT * height;
+	return FROZENREF__LEAF_SHIFT + NODE_SHIFT * height;
 }
 
 static uintptr_t *node_entry(uintptr_t node, uint64_t pfn, unsigned height)
@@ -38,14 +38,11 @@ static uintptr_t *node_entry(uintptr_t node, uint64_t pfn, unsigned height)
 	return (uintptr_t *)node + ((pfn >> height_shift(height - 1)) & (NODE_ENTRIES - 1));
 }
 
-/* The window before there is one: lookups need no other check for that. */
-static const uintptr_t no_leaves[NODE_ENTRIES];
-
 void frozenref__table_init(struct frozenref__table *table, const struct frozenref_backend *backend,
 			   unsigned pfn_bits, unsigned slot_shift)
 {
-	table->window = (uintptr_t)no_leaves;
-	table->window_number = FROZENREF__NO_WINDOW;
+	table->window_first = FROZENREF__NO_WINDOW;
+	table->slot_bytes = (uintptr_t)1 << slot_shift;
 	table->slot_shift = slot_shift;
 	table->pfn_bits = pfn_bits;
 	table->backend = backend;
@@ -86,7 +83,7 @@ static void free_leaf(const struct frozenref__table *table, uintptr_t slots)
 	frozenref__backend_unmap(table->backend, (void *)slots, leaf_area(table));
 }
 
-/* The lowest tree that covers the pfn, and has a node to be the window. */
+/* The lowest tree that covers the pfn; its root is a node, never a leaf. */
 static unsigned height_for(uint64_t pfn)
 {
 	unsigned height = 1;
@@ -162,19 +159,24 @@ static int make_entry(struct frozenref__table *table, uintptr_t *entry, uint64_t
 	return 0;
 }
 
-/* Lets lookups find the leaves of this node without a walk, if they know no other yet. */
-static void open_window(struct frozenref__table *table, uint64_t pfn, uintptr_t node)
+/* Lets lookups find a leaf without a walk, if it lies in the window, or is the first of all. */
+static void show_in_window(struct frozenref__table *table, uint64_t pfn, uintptr_t slots)
 {
-	uint32_t number = (uint32_t)(pfn >> FROZENREF__WINDOW_SHIFT);
+	uint64_t number = pfn >> FROZENREF__LEAF_SHIFT;
+	uint64_t first = number & ~(uint64_t)(FROZENREF__WINDOW_LEAVES - 1);
+	uintptr_t found;
 
-	if (frozenref__load32(&table->window_number, relaxed) != FROZENREF__NO_WINDOW)
+	/* Where pointers have 32 bits, some leaves' numbers have more. */
+	if (first >= FROZENREF__NO_WINDOW)
 		return;
-	/* Relaxed: whoever sets the number sets the window, and that publishes both. */
-	if (frozenref__cas32(&table->window_number, FROZENREF__NO_WINDOW, number, relaxed) !=
-	    FROZENREF__NO_WINDOW)
+	found = frozenref__loadptr(&table->window_first, relaxed);
+	/* Acq_rel for want of a weaker one: lookups need nothing but the leaf to be ordered. */
+	if (found == FROZENREF__NO_WINDOW)
+		found = frozenref__casptr(&table->window_first, found, (uintptr_t)first, acq_rel);
+	if (found != FROZENREF__NO_WINDOW && found != first)
 		return;
 	/* Release: pairs with the acquire of frozenref__table_window_slot(). */
-	frozenref__storeptr(&table->window, node, release);
+	frozenref__storeptr(&table->window[number - first], slots, release);
 }
 
 /* The slots of the leaf of a pfn, made if need be. */
@@ -189,12 +191,11 @@ static int find_or_make_leaf(struct frozenref__table *table, uint64_t pfn, uintp
 	height = entry_height(root);
 	root &= ~HEIGHT_MASK;
 	while (height--) {
-		if (!height)
-			open_window(table, pfn, root);
 		err = make_entry(table, node_entry(root, pfn, height + 1), pfn, height, &root);
 		if (err)
 			return err;
 	}
+	show_in_window(table, pfn, root);
 	*slots = root;
 	return 0;
 }
@@ -216,11 +217,15 @@ static struct span span_in(const struct frozenref__table *table, uintptr_t slots
 int frozenref__table_make_span(struct frozenref__table *table, uint64_t pfn, uint64_t npages,
 			       struct span *span)
 {
-	uintptr_t slots;
-	int err = find_or_make_leaf(table, pfn, &slots);
+	struct frozenref_slot *slot = frozenref__table_window_slot(table, pfn);
+	uintptr_t slots = (uintptr_t)slot & ~(uintptr_t)(leaf_bytes(table) - 1);
 
-	if (err)
-		return err;
+	if (!slot) {
+		int err = find_or_make_leaf(table, pfn, &slots);
+
+		if (err)
+			return err;
+	}
 	*span = span_in(table, slots, pfn, npages);
 	return 0;
 }

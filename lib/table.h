@@ -120,10 +120,11 @@ static inline bool chunk_is_touched(const struct leaf *leaf, uint64_t chunk)
 }
 
 /*
- * The tree is as high as the largest pfn in it needs, and at least 1. An entry is the address of a
+ * The tree has nodes of 512 entries, and is as high as the largest pfn in it needs. An entry is the address of a
  * node or leaf; the root also carries the height in its low bits. Entries go from zero to their value
  * once, the root from lower to higher trees; nothing is taken back before destroy.
  */
+#define NODE_SHIFT  9
 #define HEIGHT_MASK ((uintptr_t)7)
 
 /* The slot of a pfn, or NULL where there is no leaf. Writes nothing and takes no memory. */
@@ -138,15 +139,14 @@ static inline struct frozenref_slot *frozenref__table_slot(const struct frozenre
 		return slot;
 	/* Acquire, here and below: pairs with the release that linked the node or leaf. */
 	entry = frozenref__loadptr(&table->root, acquire);
-	shift = FROZENREF__LEAF_SHIFT + FROZENREF__NODE_SHIFT * (unsigned)(entry & HEIGHT_MASK);
+	shift = FROZENREF__LEAF_SHIFT + NODE_SHIFT * (unsigned)(entry & HEIGHT_MASK);
 	entry &= ~HEIGHT_MASK;
 	if (pfn >> shift || !entry)
 		return NULL;
 	while (entry && shift != FROZENREF__LEAF_SHIFT) {
-		shift -= FROZENREF__NODE_SHIFT;
+		shift -= NODE_SHIFT;
 		entry = frozenref__loadptr((uintptr_t *)entry +
-						   ((pfn >> shift) &
-						    ((1u << FROZENREF__NODE_SHIFT) - 1)),
+						   ((pfn >> shift) & ((1u << NODE_SHIFT) - 1)),
 					   acquire);
 	}
 	return entry ? slot_at(table, (struct frozenref_slot *)entry, pfn % LEAF_SLOTS) : NULL;

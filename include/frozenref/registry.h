@@ -346,30 +346,31 @@ struct frozenref_slot {
 #define FROZENREF__SLOT_ERASED	    8u /* a head without the registry's reference, or about to be */
 #define FROZENREF__SLOT_BUSY	    16u	  /* a head that an owner has frozen or tries to freeze */
 #define FROZENREF__SLOT_REPLACE	    32u	  /* besides BUSY: not for long, lookups wait */
-#define FROZENREF__SLOT_STATE	    0x7fu /* all of the above */
-#define FROZENREF__SLOT_COMPACT	    0x80u /* a head of 16 bytes: it ends after generation_low */
+#define FROZENREF__SLOT_STATE	    0xffu /* all of the above: one byte, for one comparison */
 #define FROZENREF__SLOT_PAGES_SHIFT 8
+#define FROZENREF__SLOT_PAGES	    0x7fffff00u
+#define FROZENREF__SLOT_COMPACT	    0x80000000u /* a head that ends after generation_low */
 
 /*
- * The page table: nodes of 512 entries over leaves of 65,536 slots, in a tree that lib/table.h draws.
- * A lookup that the inline functions answer does not walk it: they know the window, the one node whose
- * entries are leaves that the first insert made. All that it covers, 33,554,432 pfns, is one step
- * away; for other pfns, and for all that is not plain, there is a function in the library.
+ * The page table: leaves of 65,536 slots, in a tree that lib/table.h draws. A lookup that the inline
+ * functions answer does not walk it. They look into the window: what the first insert chose 512 leaves
+ * around itself, 33,554,432 pfns, that are one step away. For other pfns, and for all that is not
+ * plain, there is a function in the library.
  */
-#define FROZENREF__LEAF_SHIFT	16
-#define FROZENREF__NODE_SHIFT	9
-#define FROZENREF__WINDOW_SHIFT (FROZENREF__LEAF_SHIFT + FROZENREF__NODE_SHIFT)
-#define FROZENREF__NO_WINDOW	UINT32_MAX /* of no pfn that can be inserted */
+#define FROZENREF__LEAF_SHIFT	 16
+#define FROZENREF__WINDOW_LEAVES 512
+#define FROZENREF__NO_WINDOW	 (~(UINTPTR_MAX >> 1)) /* so far that no pfn is behind it */
 
 struct frozenref__table {
-	uintptr_t window;	/* a node without leaves at first; set once, after its number */
-	uint32_t window_number; /* the upper bits of its pfns, or NO_WINDOW; set once */
-	uint32_t slot_shift;	/* log2 of the bytes from one slot to the next */
+	uintptr_t window_first; /* the number of its first leaf, or NO_WINDOW; set once */
+	uintptr_t slot_bytes;	/* from one slot to the next */
+	uint32_t slot_shift;	/* the same as a power of two */
 	uint32_t page_shift;
 	uint32_t pfn_bits;
 	uint32_t flags; /* the registry's: FROZENREF_REGISTRY_* */
 	uintptr_t root;
 	const struct frozenref_backend *backend;
+	uintptr_t window[FROZENREF__WINDOW_LEAVES]; /* copies of leaves' entries in the tree */
 };
 
 struct frozenref_registry {
@@ -394,23 +395,24 @@ FROZENREF__API FROZENREF__COLD bool frozenref__slot_put_slow(struct frozenref_re
 FROZENREF__HELPER struct frozenref_slot *
 frozenref__table_window_slot(const struct frozenref__table *table, uint64_t pfn)
 {
-	/*
-	 * The window before its number, and acquire: pairs with the release that set it after the
-	 * number. Some pfn, out of range, has NO_WINDOW for its number: it must find no leaf.
-	 */
-	uintptr_t window = frozenref__loadptr(&table->window, acquire);
-	uint32_t number = frozenref__load32(&table->window_number, relaxed);
+	/* Relaxed: it is set once, and while it is NO_WINDOW no pfn has a number in the window. */
+	uint64_t number =
+		(pfn >> FROZENREF__LEAF_SHIFT) - frozenref__loadptr(&table->window_first, relaxed);
 	uintptr_t leaf;
 
-	if (FROZENREF__UNLIKELY(pfn >> FROZENREF__WINDOW_SHIFT != number))
+	if (FROZENREF__UNLIKELY(number >= FROZENREF__WINDOW_LEAVES))
 		return NULL;
-	/* Acquire: pairs with the release that linked the leaf. */
-	leaf = frozenref__loadptr((uintptr_t *)window + ((pfn >> FROZENREF__LEAF_SHIFT) &
-							 ((1u << FROZENREF__NODE_SHIFT) - 1)),
-				  acquire);
+	/* Where pointers have 32 bits, some pfns do lie behind NO_WINDOW. */
+	if (sizeof(leaf) < sizeof(pfn) && pfn >> (FROZENREF__LEAF_SHIFT + 31))
+		return NULL;
+	/* Acquire: pairs with the release that put the leaf there. */
+	leaf = frozenref__loadptr(&table->window[number], acquire);
 	if (FROZENREF__UNLIKELY(!leaf))
 		return NULL;
-	leaf += (uintptr_t)(pfn & ((1u << FROZENREF__LEAF_SHIFT) - 1)) << table->slot_shift;
+	leaf += (uintptr_t)(pfn & ((1u << FROZENREF__LEAF_SHIFT) - 1)) * table->slot_bytes;
+	/* Callers ask whether there is a slot; once is enough. */
+	if (!leaf)
+		__builtin_unreachable();
 	return (struct frozenref_slot *)leaf;
 }
 
@@ -465,7 +467,8 @@ FROZENREF__INLINE uint64_t frozenref_slot_npages(const struct frozenref_registry
 						 const struct frozenref_slot *slot)
 {
 	(void)reg;
-	return frozenref__load32(&slot->flags, relaxed) >> FROZENREF__SLOT_PAGES_SHIFT;
+	return (frozenref__load32(&slot->flags, relaxed) & FROZENREF__SLOT_PAGES) >>
+	       FROZENREF__SLOT_PAGES_SHIFT;
 }
 
 FROZENREF__INLINE uint32_t frozenref_slot_count(const struct frozenref_slot *slot)
