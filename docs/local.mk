@@ -1,5 +1,6 @@
 # Documents and examples.
 
+include docs/examples/compact/local.mk
 include docs/examples/pagecache/local.mk
 include docs/man/local.mk
 
