@@ -5,6 +5,7 @@
  * Called by the inline functions of ref.h. Relies on atomic.h, write(2) and abort(3) only, so that
  * all of it may run in a signal handler. The zones are drawn at the top of ref.h.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -173,6 +174,7 @@ static void default_handler(enum frozenref_misuse kind, const frozenref_t *ref, 
 {
 	static uint32_t saturation_reported;
 	struct line line = { .used = 0 };
+	int saved_errno = errno;
 
 	(void)arg;
 	/* Relaxed: only the number of reports depends on it. */
@@ -188,7 +190,7 @@ static void default_handler(enum frozenref_misuse kind, const frozenref_t *ref, 
 	append(&line, "\n");
 	/* One write, so that two threads' lines do not mix; there is nobody to tell if it fails. */
 	if (write(STDERR_FILENO, line.text, line.used) < 0)
-		line.used = 0;
+		errno = saved_errno;
 	if (kind != FROZENREF_MISUSE_SATURATED)
 		abort();
 }

@@ -91,9 +91,14 @@ int frozenref_registry_create(struct frozenref_registry **regp,
 	registry = calloc(1, sizeof(*registry));
 	if (!registry)
 		return -ENOMEM;
-	frozenref__table_init(&registry->head.table,
-			      config.backend ? config.backend : frozenref_mmap_backend(),
-			      config.pfn_bits ? config.pfn_bits : 36, slot_shift(config.flags));
+	err = frozenref__table_init(&registry->head.table,
+				    config.backend ? config.backend : frozenref_mmap_backend(),
+				    config.pfn_bits ? config.pfn_bits : 36,
+				    slot_shift(config.flags));
+	if (err) {
+		free(registry);
+		return err;
+	}
 	registry->head.table.page_shift = config.page_shift ? config.page_shift : 12;
 	registry->head.table.flags = config.flags;
 	registry->release = config.release;
@@ -325,7 +330,11 @@ static void set_content(const struct frozenref__table *table, struct frozenref_s
 /* Whether the object may be on that pfn: in a compact registry the pfn says which it is. */
 static bool object_fits(const struct frozenref__table *table, uint64_t pfn, const void *object)
 {
-	return !is_compact(table) || (uintptr_t)object == pfn << table->page_shift;
+	uint64_t address = (uintptr_t)object;
+
+	/* Back and forth, since a large pfn's address may not fit. */
+	return !is_compact(table) ||
+	       (address >> table->page_shift == pfn && address == pfn << table->page_shift);
 }
 
 /* The flags of a head that has just been filled in. */

@@ -38,14 +38,46 @@ static uintptr_t *node_entry(uintptr_t node, uint64_t pfn, unsigned height)
 	return (uintptr_t *)node + ((pfn >> height_shift(height - 1)) & (NODE_ENTRIES - 1));
 }
 
-void frozenref__table_init(struct frozenref__table *table, const struct frozenref_backend *backend,
-			   unsigned pfn_bits, unsigned slot_shift)
+/* ----------------------------------------------------------------------------- forks and set-up */
+
+/*
+ * Held while a leaf is PURGING, and over a fork: or the child would have a leaf that nobody ever
+ * finishes purging, and wait for it at the next insert.
+ */
+static pthread_mutex_t purge_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static void lock_purges(void)
 {
+	pthread_mutex_lock(&purge_lock);
+}
+
+static void unlock_purges(void)
+{
+	pthread_mutex_unlock(&purge_lock);
+}
+
+static int fork_error;
+
+static void watch_forks(void)
+{
+	fork_error = -pthread_atfork(lock_purges, unlock_purges, unlock_purges);
+}
+
+int frozenref__table_init(struct frozenref__table *table, const struct frozenref_backend *backend,
+			  unsigned pfn_bits, unsigned slot_shift)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	/* Before there is anything to purge: a fork that has begun knows no new handlers. */
+	pthread_once(&once, watch_forks);
+	if (fork_error)
+		return fork_error;
 	table->window_first = FROZENREF__NO_WINDOW;
 	table->slot_bytes = (uintptr_t)1 << slot_shift;
 	table->slot_shift = slot_shift;
 	table->pfn_bits = pfn_bits;
 	table->backend = backend;
+	return 0;
 }
 
 /* --------------------------------------------------------------------------- making and linking */
@@ -303,28 +335,6 @@ void frozenref__table_usage(const struct frozenref__table *table, uint64_t *rese
 
 /* --------------------------------------------------------------------------------------- trim */
 
-/*
- * Held while a leaf is PURGING, and over a fork: or the child would have a leaf that nobody ever
- * finishes purging, and wait for it at the next insert.
- */
-static pthread_mutex_t purge_lock = PTHREAD_MUTEX_INITIALIZER;
-
-static void lock_purges(void)
-{
-	pthread_mutex_lock(&purge_lock);
-}
-
-static void unlock_purges(void)
-{
-	pthread_mutex_unlock(&purge_lock);
-}
-
-static void watch_forks(void)
-{
-	/* Out of memory: then a fork may meet a purge; there is nobody to tell, and it is rare. */
-	(void)pthread_atfork(lock_purges, unlock_purges, unlock_purges);
-}
-
 /* Keeps what must not restart when the slots read as zero again. */
 static void remember(const struct frozenref__table *table, struct leaf *leaf)
 {
@@ -386,11 +396,9 @@ static size_t purge_leaf(const struct frozenref__table *table, struct leaf *leaf
 
 size_t frozenref__table_trim(const struct frozenref__table *table)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct leaf *leaf;
 	size_t purged = 0;
 
-	pthread_once(&once, watch_forks);
 	for (uint64_t pfn = 0; (leaf = frozenref__table_next(table, &pfn)); pfn += LEAF_SLOTS)
 		purged += purge_leaf(table, leaf);
 	return purged;

@@ -153,8 +153,8 @@ static inline struct frozenref_slot *frozenref__table_slot(const struct frozenre
 }
 
 /* For a table whose memory is zero. */
-void frozenref__table_init(struct frozenref__table *table, const struct frozenref_backend *backend,
-			   unsigned pfn_bits, unsigned slot_shift);
+int frozenref__table_init(struct frozenref__table *table, const struct frozenref_backend *backend,
+			  unsigned pfn_bits, unsigned slot_shift);
 
 /*
  * As much of pfn .. pfn + npages - 1 as lies in the leaf of pfn, which is made if there is none.

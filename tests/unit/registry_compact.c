@@ -52,6 +52,22 @@ Test(registry_compact, object_is_the_address)
 	assert_destroys(reg);
 }
 
+Test(registry_compact, does_not_take_an_address_that_a_large_pfn_wraps_to)
+{
+	struct frozenref_registry_config config = default_config();
+	struct frozenref_registry *reg;
+
+	config.flags = FROZENREF_REGISTRY_COMPACT;
+	config.page_shift = 30;
+	reg = make_registry(&config);
+	/* (2^34 + 1) << 30 is 1 << 30 in 64 bits. */
+	cr_assert(frozenref_registry_insert(reg, (UINT64_C(1) << 34) + 1,
+					    (void *)((uintptr_t)1 << 30)) == -EINVAL);
+	cr_assert(frozenref_registry_insert(reg, 1, (void *)((uintptr_t)1 << 30)) == 0);
+	cr_assert(frozenref_registry_erase(reg, 1) == 0);
+	assert_destroys(reg);
+}
+
 Test(registry_compact, cannot_be_replaced)
 {
 	struct frozenref_registry *reg = make_compact();
