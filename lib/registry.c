@@ -532,8 +532,11 @@ static bool freeze(struct frozenref_registry *reg, struct frozenref_slot *slot, 
 
 	if (!frozenref__slot_is_plain(flags))
 		return false;
-	/* Acquire: pairs with the release of insert and unbusy. */
-	if (frozenref__cas32(&slot->flags, flags, flags | busy, acq_rel) != flags)
+	/*
+	 * Acquire: pairs with the release of insert and unbusy, so that the word is found as they
+	 * left it. Nobody relies on what comes before this: the word's freeze publishes.
+	 */
+	if (frozenref__cas32(&slot->flags, flags, flags | busy, acquire) != flags)
 		return false;
 	if (!frozenref_freeze(&slot->ref, expected)) {
 		unbusy(reg, slot);

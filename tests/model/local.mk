@@ -16,8 +16,11 @@ tests_model_explore_SOURCES = \
 	tests/model/mutants.c \
 	tests/model/mutants.h \
 	tests/model/model_atomic.h \
+	tests/model/objects.c \
+	tests/model/objects.h \
 	tests/model/scenario.c \
 	tests/model/scenario.h \
+	tests/model/scenarios_freeze.c \
 	tests/model/scenarios_growth.c \
 	tests/model/scenarios_memory.c \
 	tests/model/scenarios_ref.c \

@@ -44,6 +44,7 @@ static const struct model_scenario *const tables[] = {
 	model_scenarios_ref,
 	model_scenarios_zones,
 	model_scenarios_registry,
+	model_scenarios_freeze,
 	model_scenarios_growth,
 	NULL,
 };

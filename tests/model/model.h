@@ -41,6 +41,7 @@ struct model_scenario {
 extern const struct model_scenario model_scenarios_ref[];
 extern const struct model_scenario model_scenarios_zones[];
 extern const struct model_scenario model_scenarios_registry[];
+extern const struct model_scenario model_scenarios_freeze[];
 extern const struct model_scenario model_scenarios_growth[];
 
 /* No zones but live and frozen, told apart by the sign: set by a mutant. */
