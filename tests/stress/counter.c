@@ -132,7 +132,7 @@ static void step(struct stress_thread *thread)
 
 int main(int argc, char **argv)
 {
-	struct stress_options options = stress_parse(argc, argv);
+	struct stress_options options = stress_parse(argc, argv, 1);
 	struct stress_thread sums;
 
 	for (int i = 0; i < CELLS; i++) {

@@ -1,12 +1,21 @@
 # SPDX-License-Identifier: MIT
-# Stress tests: a second each in `make check`; `make stress SECONDS=60` for longer.
+# Stress tests: a second or two each in `make check`; `make stress SECONDS=60` for longer.
 
 stress_programs = \
 	tests/stress/counter \
+	tests/stress/everything \
 	tests/stress/registry
 
 tests_stress_counter_SOURCES = tests/stress/counter.c tests/stress/stress.c tests/stress/stress.h
 tests_stress_counter_LDADD = lib/libfrozenref.la
+
+tests_stress_everything_SOURCES = \
+	tests/stress/everything.c \
+	tests/stress/everything_payload.c \
+	tests/stress/everything_payload.h \
+	tests/stress/stress.c \
+	tests/stress/stress.h
+tests_stress_everything_LDADD = lib/libfrozenref.la
 
 tests_stress_registry_SOURCES = tests/stress/registry.c tests/stress/stress.c tests/stress/stress.h
 tests_stress_registry_LDADD = lib/libfrozenref.la
@@ -20,5 +29,5 @@ SECONDS = 60
 .PHONY: stress
 stress: $(stress_programs)
 	@set -e; for program in $(stress_programs); do \
-		./$$program --seconds $$(( $(SECONDS) / 2 )); \
+		./$$program --seconds $$(( $(SECONDS) / 3 )); \
 	done

@@ -289,7 +289,7 @@ static void end(struct stress_thread *sums)
 
 int main(int argc, char **argv)
 {
-	struct stress_options options = stress_parse(argc, argv);
+	struct stress_options options = stress_parse(argc, argv, 1);
 	struct frozenref_registry_config config = FROZENREF_REGISTRY_CONFIG_INIT;
 	struct frozenref_registry_stats stats = FROZENREF_REGISTRY_STATS_INIT;
 	static struct stress_thread sums;

@@ -23,10 +23,10 @@ static _Noreturn void usage(const char *program)
 	exit(2);
 }
 
-struct stress_options stress_parse(int argc, char **argv)
+struct stress_options stress_parse(int argc, char **argv, double seconds)
 {
 	struct stress_options options = { .threads = 4,
-					  .seconds = 1,
+					  .seconds = seconds,
 					  .seed = (uint64_t)time(NULL) };
 
 	for (int i = 1; i < argc; i += 2) {
@@ -113,6 +113,7 @@ struct stress_thread stress_run(const struct stress_options *options,
 	struct stress_thread sums = { .random = 0 };
 
 	stress_check(workers != NULL);
+	__atomic_store_n(&stopping, false, __ATOMIC_RELAXED);
 	for (unsigned i = 0; i < options->threads; i++) {
 		/* Neither zero nor alike for neighbouring seeds. */
 		workers[i].thread.random =

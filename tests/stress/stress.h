@@ -2,7 +2,7 @@
 /*
  * What the stress programs share: options, random numbers, a run of threads, failing.
  *
- * Used by tests/stress/counter.c and registry.c; the functions are in stress.c.
+ * Used by tests/stress/counter.c, everything.c and registry.c; the functions are in stress.c.
  */
 #ifndef FROZENREF_TESTS_STRESS_H
 #define FROZENREF_TESTS_STRESS_H
@@ -17,20 +17,23 @@ struct stress_options {
 };
 
 /* One thread's own counts; what they are called is in the subject's file. */
-enum { STRESS_COUNTS = 12 };
+enum { STRESS_COUNTS = 16 };
 
 struct stress_thread {
 	uint64_t random;
 	uint64_t counts[STRESS_COUNTS];
 };
 
-/* --threads, --seconds, --seed; exits with a usage message on anything else. */
-struct stress_options stress_parse(int argc, char **argv);
+/* --threads, --seconds (else as given), --seed; exits with a usage message on anything else. */
+struct stress_options stress_parse(int argc, char **argv, double seconds);
 
 /* xorshift: the sequence of each thread depends on the seed alone. */
 uint64_t stress_random(struct stress_thread *thread);
 
-/* Runs step() on all threads until the time is over; returns the sums of their counts. */
+/*
+ * Runs step() on all threads until the time is over; returns the sums of their counts. One
+ * run after another, not at once.
+ */
 struct stress_thread stress_run(const struct stress_options *options,
 				void (*step)(struct stress_thread *));
 
