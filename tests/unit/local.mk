@@ -46,6 +46,7 @@ unit_registry_sources = \
 	tests/unit/registry_fixture.h \
 	tests/unit/registry_frozen.c \
 	tests/unit/registry_handle.c \
+	tests/unit/registry_limits.c \
 	tests/unit/registry_peek.c \
 	tests/unit/registry_process.c \
 	tests/unit/registry_range.c \
@@ -66,6 +67,7 @@ tests_unit_registry_symbols_LDADD = $(unit_libs)
 unit_scripts = \
 	tests/unit/headers.sh \
 	tests/unit/hotpath.sh \
+	tests/unit/little_memory.sh \
 	tests/unit/symbols.sh
 
 EXTRA_DIST += \

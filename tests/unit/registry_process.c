@@ -57,8 +57,10 @@ Test(registry_process, misses_cost_no_memory)
 		/* From the whole range, and from the span of a leaf that is there. */
 		cr_assert(!frozenref_registry_try_get(reg, (random >> 13) % (last - LEAF) + LEAF));
 	}
-	cr_assert(status_of("VmPTE") - tables <= 64, "page tables grew to %ld", status_of("VmPTE"));
-	cr_assert(status_of("VmRSS") - resident <= 1024, "grew to %ld", status_of("VmRSS"));
+	tables = status_of("VmPTE") - tables;
+	resident = status_of("VmRSS") - resident;
+	cr_assert(is_instrumented() || tables <= 64, "page tables grew by %ld KiB", tables);
+	cr_assert(is_instrumented() || resident <= 1024, "grew by %ld KiB", resident);
 	cr_assert(frozenref_registry_erase(reg, last) == 0);
 	cr_assert(frozenref_registry_erase(reg, 0) == 0);
 	assert_destroys(reg);
@@ -221,6 +223,66 @@ Test(registry_process, lookups_in_a_child_end_though_a_replace_does_not)
 	}
 	frozenref__store32(&stop, 1, relaxed);
 	pthread_join(thread, NULL);
+	cr_assert(frozenref_registry_erase(reg, 1) == 0);
+	assert_destroys(reg);
+}
+
+/* The other leaves stay empty from time to time, so that there is something to trim. */
+static void *insert_all_the_time(void *arg)
+{
+	(void)arg;
+	for (uint64_t i = 0; !frozenref__load32(&stop, relaxed); i++) {
+		uint64_t pfn = 2 + i % 3 * LEAF + i % 64;
+
+		cr_assert(frozenref_registry_insert_range(reg, pfn, 1 + i % 5, objects) == 0);
+		if (i % 8 == 0)
+			(void)frozenref_registry_trim(reg);
+		cr_assert(frozenref_registry_erase(reg, pfn) == 0);
+	}
+	return NULL;
+}
+
+/* In the leaves where the parent's threads were at work, on pfns that they leave alone. */
+static int use_leaves_in_child(void)
+{
+	alarm(30);
+	for (uint64_t leaf = 0; leaf < 4; leaf++) {
+		uint64_t pfn = leaf * LEAF + LEAF / 2;
+		struct frozenref_slot *slot;
+
+		if (frozenref_registry_insert_range(reg, pfn, 4, objects) != 0)
+			return 1;
+		slot = frozenref_registry_try_get(reg, pfn + 3);
+		if (!slot || frozenref_slot_pfn(reg, slot) != pfn)
+			return 2;
+		if (frozenref_slot_replace(reg, slot, 2, objects + 1, NULL) != 0)
+			return 3;
+		if (frozenref_registry_erase(reg, pfn) != 0 || !frozenref_slot_put(reg, slot))
+			return 4;
+		(void)frozenref_registry_trim(reg);
+		if (frozenref_registry_insert(reg, pfn + 1, objects) != 0)
+			return 5;
+	}
+	return frozenref_registry_destroy(reg) == -EBUSY ? 0 : 6;
+}
+
+Test(registry_process, a_child_goes_on_where_threads_inserted_and_replaced, .timeout = 120)
+{
+	pthread_t inserter;
+	pthread_t replacer;
+
+	reg = make_default_registry();
+	cr_assert(frozenref_registry_insert(reg, 1, objects) == 0);
+	cr_assert(pthread_create(&inserter, NULL, insert_all_the_time, NULL) == 0);
+	cr_assert(pthread_create(&replacer, NULL, replace_all_the_time, NULL) == 0);
+	for (unsigned i = 0; i < 50; i++) {
+		int result = run_in_child(use_leaves_in_child);
+
+		cr_assert(result == 0, "result %d", result);
+	}
+	frozenref__store32(&stop, 1, relaxed);
+	pthread_join(inserter, NULL);
+	pthread_join(replacer, NULL);
 	cr_assert(frozenref_registry_erase(reg, 1) == 0);
 	assert_destroys(reg);
 }
