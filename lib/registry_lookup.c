@@ -12,29 +12,41 @@
 
 /* ------------------------------------------------------------------------------------ finding */
 
-struct frozenref_slot *frozenref__find_head(const struct frozenref_registry *reg, uint64_t pfn,
-					    uint32_t *flags)
+/* The head, its flags, and how many pfns before this one it is; or NULL. */
+static inline struct frozenref_slot *find_head(const struct frozenref_registry *reg, uint64_t pfn,
+					       uint32_t *flags, uint64_t *distance)
 {
 	struct frozenref_slot *slot = frozenref__table_slot(&reg->table, pfn);
-	uint64_t distance;
 
+	*distance = 0;
 	if (!slot)
 		return NULL;
 	/* Acquire, both: pairs with the release that took or emptied the slot. */
 	*flags = frozenref__load32(&slot->flags, acquire);
 	if (!(*flags & FROZENREF__SLOT_TAIL))
 		return *flags & FROZENREF__SLOT_USED ? slot : NULL;
-	distance = flags_pages(*flags);
+	*distance = flags_pages(*flags);
 	/* Mostly in the same leaf, and then it need not be looked for. */
-	if (distance <= pfn % LEAF_SLOTS)
-		slot = slot_before(&reg->table, slot, distance);
+	if (*distance <= pfn % LEAF_SLOTS)
+		slot = slot_before(&reg->table, slot, *distance);
 	else
-		slot = frozenref__table_slot(&reg->table, pfn - distance);
+		slot = frozenref__table_slot(&reg->table, pfn - *distance);
+	/* There is a head wherever there was a tail; gcc does not know that, and warns. */
+	if (!slot)
+		return NULL;
 	*flags = frozenref__load32(&slot->flags, acquire);
 	/* The tail may be older than what its head's slot holds now. */
-	if (!(*flags & FROZENREF__SLOT_USED) || flags_pages(*flags) <= distance)
+	if (!(*flags & FROZENREF__SLOT_USED) || flags_pages(*flags) <= *distance)
 		return NULL;
 	return slot;
+}
+
+struct frozenref_slot *frozenref__find_head(const struct frozenref_registry *reg, uint64_t pfn,
+					    uint32_t *flags)
+{
+	uint64_t distance;
+
+	return find_head(reg, pfn, flags, &distance);
 }
 
 struct frozenref_slot *frozenref_registry_slot(struct frozenref_registry *reg, uint64_t pfn)
@@ -62,7 +74,8 @@ void *frozenref__slot_address(const struct frozenref_slot *slot)
  * A reference on the head of what covers the pfn, which may no longer cover it: to be checked under
  * the reference. NULL: nothing there, erased, or frozen by somebody's hand.
  */
-static struct frozenref_slot *get_head(struct frozenref_registry *reg, uint64_t pfn)
+static struct frozenref_slot *get_head(struct frozenref_registry *reg, uint64_t pfn,
+				       uint64_t *distance)
 {
 	/* Only so many: a misused put can leave a word frozen under flags that look live. */
 	unsigned tries = 16;
@@ -71,11 +84,11 @@ static struct frozenref_slot *get_head(struct frozenref_registry *reg, uint64_t 
 
 	while (tries) {
 		uint32_t flags;
-		struct frozenref_slot *head = frozenref__find_head(reg, pfn, &flags);
+		struct frozenref_slot *head = find_head(reg, pfn, &flags, distance);
 
 		if (!head || flags & FROZENREF__SLOT_ERASED)
 			return NULL;
-		if (flags & FROZENREF__SLOT_REPLACE && waits) {
+		if (FROZENREF__UNLIKELY(flags & FROZENREF__SLOT_REPLACE && waits)) {
 			FROZENREF__WAIT();
 			waits--;
 			continue;
@@ -98,7 +111,8 @@ static struct frozenref_slot *get_head(struct frozenref_registry *reg, uint64_t 
 struct frozenref_slot *frozenref__registry_try_get_slow(struct frozenref_registry *reg,
 							uint64_t pfn)
 {
-	struct frozenref_slot *head = get_head(reg, pfn);
+	uint64_t distance;
+	struct frozenref_slot *head = get_head(reg, pfn, &distance);
 	uint32_t flags;
 
 	if (!head)
@@ -110,7 +124,7 @@ struct frozenref_slot *frozenref__registry_try_get_slow(struct frozenref_registr
 	 */
 	flags = frozenref__load32(&head->flags, relaxed);
 	if ((flags & FROZENREF__SLOT_USED) && !(flags & FROZENREF__SLOT_ERASED) &&
-	    pfn - slot_pfn(&reg->table, head) < flags_pages(flags))
+	    distance < flags_pages(flags))
 		return head;
 	frozenref_slot_put(reg, head);
 	return NULL;
