@@ -55,13 +55,15 @@ tests_model_encodings_SOURCES = \
 	tests/model/mutants.h \
 	tests/model/scenario.c \
 	tests/model/scenario.h \
+	tests/model/scenarios_ref.c \
 	tests/model/steps.c \
 	tests/model/steps.h
 tests_model_encodings_CPPFLAGS = $(tests_model_explore_CPPFLAGS)
 
 # Every scenario and every mutant; `make check` runs the short set.
-check-model: tests/model/explore
+check-model: tests/model/explore tests/model/encodings
 	tests/model/explore --all
+	tests/model/encodings --all
 
 .PHONY: check-model
 

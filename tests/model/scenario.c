@@ -18,6 +18,26 @@ unsigned model_misuses_expected;
 enum model_fault model_fault;
 struct model_calls model_calls;
 
+static void init(frozenref_t *ref)
+{
+	frozenref_init_as_frozen(ref);
+}
+
+static void unfreeze(frozenref_t *ref, uint32_t refs)
+{
+	frozenref_unfreeze(ref, refs);
+}
+
+static bool is_frozen(frozenref_t *ref)
+{
+	return frozenref_is_frozen(ref);
+}
+
+static uint32_t count(frozenref_t *ref)
+{
+	return frozenref_count(ref);
+}
+
 static bool put_plain(frozenref_t *ref)
 {
 	return frozenref_put_and_lock(ref);
@@ -55,6 +75,10 @@ static void on_misuse(enum frozenref_misuse kind, const frozenref_t *ref, uint32
 void model_calls_reset(void)
 {
 	model_calls = (struct model_calls){
+		.init = init,
+		.unfreeze = unfreeze,
+		.is_frozen = is_frozen,
+		.count = count,
 		.put = model_hinted ? put_hinted : put_plain,
 		.put_rcu = put_rcu,
 		.try_get = try_get,

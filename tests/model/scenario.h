@@ -13,8 +13,18 @@
 
 #include "model.h"
 
-/* The calls that mutants replace. */
+/* A counter, with room for the second word that one of the other encodings needs (encodings.c). */
+struct model_counter {
+	frozenref_t ref;
+	uint32_t second;
+};
+
+/* The calls that mutants replace, and other encodings of the counter: those up to freeze. */
 struct model_calls {
+	void (*init)(frozenref_t *ref); /* as frozen */
+	void (*unfreeze)(frozenref_t *ref, uint32_t refs);
+	bool (*is_frozen)(frozenref_t *ref);
+	uint32_t (*count)(frozenref_t *ref);
 	bool (*put)(frozenref_t *ref); /* plain or hinted, as model_hinted says */
 	bool (*put_rcu)(frozenref_t *ref);
 	bool (*try_get)(frozenref_t *ref);

@@ -2,9 +2,10 @@
 /*
  * Scenarios of the counter alone, with its zones as they are.
  *
- * Run by main.c. There is one object, whose payload is a plain variable: holders read it, and the owner
- * writes it before it publishes the object and after it won it. So an order that is too weak is a data
- * race, a second winner finds the payload dead, and an object that nobody wins is not frozen at the end.
+ * Run by main.c, and by encodings.c on other encodings of the counter. There is one object, whose
+ * payload is a plain variable: holders read it, and the owner writes it before it publishes the object
+ * and after it won it. So an order that is too weak is a data race, a second winner finds the payload
+ * dead, and an object that nobody wins is not frozen at the end.
  */
 #include <string.h>
 
@@ -13,7 +14,7 @@
 enum { DEAD = 0, ALIVE = 1 };
 
 static struct {
-	frozenref_t ref;
+	struct model_counter counter;
 	int payload;  /* ALIVE + lifetime, or DEAD */
 	int lives;    /* for the owner: how often to publish again */
 	int lifetime; /* for the owner: the current one */
@@ -32,9 +33,7 @@ static struct {
 
 static void prepare(uint32_t refs, int lives)
 {
-	static const frozenref_t frozen = FROZENREF_INIT;
-
-	s.ref = frozen;
+	model_calls.init(&s.counter.ref);
 	s.payload = refs ? ALIVE : DEAD;
 	s.lives = lives;
 	s.lifetime = 0;
@@ -42,10 +41,10 @@ static void prepare(uint32_t refs, int lives)
 	book.expected = (unsigned)lives + 1;
 	book.in_section = 1;
 	if (refs)
-		frozenref_unfreeze(&s.ref, refs);
+		model_calls.unfreeze(&s.counter.ref, refs);
 	model_region(&s, sizeof(s), "object");
 	model_region(&book, sizeof(book), "book");
-	model_label(&s.ref, "word");
+	model_label(&s.counter.ref, "word");
 	model_label(&s.payload, "payload");
 	model_label(&s.lives, "lives");
 	model_label(&book.aside, "aside");
@@ -59,7 +58,7 @@ static void publish(uint32_t refs)
 
 	model_write(&s.lifetime, lifetime);
 	model_write(&s.payload, ALIVE + lifetime);
-	frozenref_unfreeze(&s.ref, refs);
+	model_calls.unfreeze(&s.counter.ref, refs);
 }
 
 static void drop(int me);
@@ -94,13 +93,13 @@ static void drop(int me)
 	int held = model_read(&s.payload);
 
 	model_assert(held != DEAD);
-	if (model_calls.put(&s.ref))
+	if (model_calls.put(&s.counter.ref))
 		win(me, held);
 }
 
 static bool get(int me)
 {
-	if (!model_calls.try_get(&s.ref))
+	if (!model_calls.try_get(&s.counter.ref))
 		return false;
 	drop(me);
 	return true;
@@ -112,9 +111,10 @@ static void check_wins(void)
 
 	for (int t = 0; t < MODEL_THREADS_MAX; t++)
 		wins += book.wins[t];
-	model_assert(wins == book.expected);
-	model_assert(frozenref_is_frozen(&s.ref));
-	model_assert(frozenref_count(&s.ref) == 0);
+	if (wins != book.expected)
+		model_fail("lifetimes ended: %u, owners: %u", book.expected, wins);
+	model_assert(model_calls.is_frozen(&s.counter.ref));
+	model_assert(model_calls.count(&s.counter.ref) == 0);
 }
 
 static void drop_0(void)
@@ -179,7 +179,7 @@ static void setup_three_lives(void)
 static void freeze_0(void)
 {
 	use();
-	if (model_calls.freeze(&s.ref, 1)) {
+	if (model_calls.freeze(&s.counter.ref, 1)) {
 		model_witness();
 		model_assert(model_read(&s.payload) != DEAD);
 		model_write(&s.payload, DEAD);
@@ -194,9 +194,9 @@ static void freeze_to_end_0(void)
 	int held = model_read(&s.payload);
 
 	use();
-	if (model_calls.freeze(&s.ref, 1))
+	if (model_calls.freeze(&s.counter.ref, 1))
 		win(0, held);
-	else if (model_calls.put(&s.ref))
+	else if (model_calls.put(&s.counter.ref))
 		win(0, held);
 }
 
@@ -204,7 +204,7 @@ static void freeze_to_end_0(void)
 static void aside_0(void)
 {
 	model_write(&book.aside, 1);
-	if (model_calls.freeze(&s.ref, 1))
+	if (model_calls.freeze(&s.counter.ref, 1))
 		book.wins[0]++;
 	else
 		drop(0);
@@ -236,34 +236,34 @@ static void setup_bulk(void)
 static void put_two_0(void)
 {
 	use();
-	if (frozenref_put_and_lock_n(&s.ref, 2))
+	if (frozenref_put_and_lock_n(&s.counter.ref, 2))
 		win(0, model_read(&s.payload));
 }
 
 static void get_two_2(void)
 {
-	if (!frozenref_try_get_n(&s.ref, 2))
+	if (!frozenref_try_get_n(&s.counter.ref, 2))
 		return;
-	frozenref_get(&s.ref);
+	frozenref_get(&s.counter.ref);
 	use();
 	drop(2);
-	if (frozenref_put_and_lock_n(&s.ref, 2))
+	if (frozenref_put_and_lock_n(&s.counter.ref, 2))
 		win(2, model_read(&s.payload));
 }
 
 static void get_two_1(void)
 {
-	if (!frozenref_try_get_n(&s.ref, 2))
+	if (!frozenref_try_get_n(&s.counter.ref, 2))
 		return;
 	use();
-	if (frozenref_put_and_lock_n(&s.ref, 2))
+	if (frozenref_put_and_lock_n(&s.counter.ref, 2))
 		win(1, model_read(&s.payload));
 }
 
 static void put_left(int me)
 {
 	use();
-	if (frozenref_put_and_lock_left(&s.ref, &book.left[me])) {
+	if (frozenref_put_and_lock_left(&s.counter.ref, &book.left[me])) {
 		model_assert(book.left[me] == 0);
 		win(me, model_read(&s.payload));
 	}
@@ -291,7 +291,7 @@ static void check_left(void)
 static void drop_rcu(int me)
 {
 	use();
-	if (!model_calls.put_rcu(&s.ref))
+	if (!model_calls.put_rcu(&s.counter.ref))
 		return;
 	book.wins[me]++;
 	use();
@@ -312,7 +312,7 @@ static void drop_rcu_1(void)
 
 static void get_rcu_2(void)
 {
-	bool got = model_calls.try_get(&s.ref);
+	bool got = model_calls.try_get(&s.counter.ref);
 
 	/* Release: the end of a read-side section, for which the grace period waits. */
 	frozenref__store32(&book.in_section, 0, release);
@@ -345,30 +345,46 @@ static void setup_misused_frozen(void)
 	model_misuses_expected = 1;
 }
 
+/* What is in a page that nobody has touched, or that was purged. */
+static void setup_zeroed(void)
+{
+	prepare(0, 0);
+	memset(&s.counter, 0, sizeof(s.counter));
+}
+
 static void put_unheld_0(void)
 {
-	model_assert(!model_calls.put(&s.ref));
+	model_assert(!model_calls.put(&s.counter.ref));
 }
 
 static void put_unheld_1(void)
 {
-	model_assert(!model_calls.put(&s.ref));
+	model_assert(!model_calls.put(&s.counter.ref));
+}
+
+/* Someone who asks how many references a frozen object has. */
+static void count_nothing_1(void)
+{
+	uint32_t count = model_calls.count(&s.counter.ref);
+
+	if (count)
+		model_fail("a frozen object has %u references", (unsigned)count);
 }
 
 /* A getter of an object that nobody publishes. */
 static void get_nothing_1(void)
 {
-	model_assert(!model_calls.try_get(&s.ref));
+	model_assert(!model_calls.try_get(&s.counter.ref));
 }
 
 static void get_nothing_2(void)
 {
-	model_assert(!model_calls.try_get(&s.ref));
+	model_assert(!model_calls.try_get(&s.counter.ref));
 }
 
 static void freeze_none_1(void)
 {
-	model_assert(!model_calls.freeze(&s.ref, 0));
+	model_assert(!model_calls.freeze(&s.counter.ref, 0));
 }
 
 static void check_misused(void)
@@ -377,9 +393,14 @@ static void check_misused(void)
 	model_assert(model_misuses == 1);
 }
 
+static void check_zeroed(void)
+{
+	model_assert(model_calls.is_frozen(&s.counter.ref));
+}
+
 static void check_frozen(void)
 {
-	model_assert(frozenref_is_frozen(&s.ref));
+	model_assert(model_calls.is_frozen(&s.counter.ref));
 	model_assert(model_misuses > 0);
 }
 
@@ -389,20 +410,20 @@ static void check_frozen(void)
  */
 static void surplus_put_1(void)
 {
-	if (model_calls.put(&s.ref))
+	if (model_calls.put(&s.counter.ref))
 		book.wins[1]++;
 }
 
 static void rightful_put_0(void)
 {
 	use();
-	if (model_calls.put(&s.ref))
+	if (model_calls.put(&s.counter.ref))
 		book.wins[0]++;
 }
 
 static void check_surplus(void)
 {
-	model_assert(frozenref_count(&s.ref) == 0);
+	model_assert(model_calls.count(&s.counter.ref) == 0);
 	model_assert(book.wins[0] + book.wins[1] <= 1);
 	model_assert(model_misuses == 1);
 }
@@ -460,6 +481,12 @@ const struct model_scenario model_scenarios_ref[] = {
 	{ .name = "rcu", .about = "put_and_lock_rcu: the winner frees the counter",
 	  .setup = setup_two, .thread = { drop_rcu_0, drop_rcu_1, get_rcu_2 },
 	  .check = check_freed, .quick = 1, .witnessed = 1, .tiny = 1 },
+	{ .name = "zeroed", .about = "gets from zeroed memory",
+	  .setup = setup_zeroed, .thread = { get_nothing_1, get_nothing_2 },
+	  .check = check_zeroed, .quick = 1, .tiny = 1 },
+	{ .name = "put-counted", .about = "a put on a frozen object, against a look at the count",
+	  .setup = setup_misused_frozen, .thread = { put_unheld_0, count_nothing_1 },
+	  .check = check_frozen, .quick = 1, .hinted = 1, .tiny = 1 },
 	{ .name = "put-frozen", .about = "a put on a frozen object, against getters",
 	  .setup = setup_misused_frozen, .thread = { put_unheld_0, get_nothing_1, get_nothing_2 },
 	  .check = check_frozen, .quick = 1, .hinted = 1, .tiny = 1 },

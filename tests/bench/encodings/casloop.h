@@ -35,6 +35,8 @@ static inline bool enc_add_unless_zero(struct enc *enc, uint32_t seen)
 			return true;
 		seen = found;
 	}
+	/* Acquire: pairs with the release of the freeze or put that made it fail. */
+	frozenref__fence(acquire);
 	return false;
 }
 

@@ -40,6 +40,8 @@ static inline bool enc_try_get(struct enc *enc)
 			return true;
 		seen = found;
 	}
+	/* Acquire: pairs with the release of the freeze or put that made it fail. */
+	frozenref__fence(acquire);
 	return false;
 }
 
