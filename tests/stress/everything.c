@@ -375,30 +375,37 @@ static void walk(struct stress_thread *thread)
 	stress_check(pfn == last + 1);
 }
 
-/* True promises bytes of one object, whole, that was live: the page asked for, or some behind. */
-static void peek(struct stress_thread *thread)
+/* True promises bytes of one object, whole, that was live: the page asked for, and some behind. */
+static void peek_once(struct stress_thread *thread, uint64_t pfn)
 {
-	uint64_t pfn = random_pfn(thread);
-	uint64_t pages = 1 + stress_random(thread) % 2;
-	uint64_t buffer[2 * PAYLOAD_PAGE_WORDS];
-	size_t word = stress_random(thread) % PAYLOAD_PAGE_WORDS;
+	uint64_t buffer[PAYLOAD_PAGES_MAX][PAYLOAD_PAGE_WORDS];
+	uint64_t random = stress_random(thread);
+	uint64_t pages = 1 + random % PAYLOAD_PAGES_MAX;
+	size_t words = 1 + (size_t)(random >> 8) % PAYLOAD_PAGE_WORDS;
+	size_t bytes = ((size_t)(pages - 1) << PAYLOAD_PAGE_SHIFT) + words * sizeof(uint64_t);
 
-	if (one_in(thread, 4)) {
-		/* A part of a page must be what the page has there; the number is word 0. */
-		if (frozenref_registry_peek(reg, pfn, 0, buffer, (word + 1) * sizeof(*buffer))) {
-			payload_check_words(buffer, word + 1, pfn);
-			thread->counts[PEEKS]++;
-		}
-		return;
-	}
-	if (!frozenref_registry_peek(reg, pfn, 0, buffer, pages << PAYLOAD_PAGE_SHIFT))
+	if (!frozenref_registry_peek(reg, pfn, 0, buffer, bytes))
 		return;
 	thread->counts[PEEKS]++;
 	for (uint64_t i = 0; i < pages; i++) {
-		const uint64_t *page = buffer + i * PAYLOAD_PAGE_WORDS;
+		payload_check_words(buffer[i], i + 1 < pages ? PAYLOAD_PAGE_WORDS : words, pfn + i);
+		stress_check(buffer[i][0] == buffer[0][0]);
+	}
+}
 
-		payload_check_words(page, PAYLOAD_PAGE_WORDS, pfn + i);
-		stress_check(page[0] == buffer[0]);
+/* Many times without a pause, to be inside of a lookup or a peek when another thread comes. */
+static void hammer(struct stress_thread *thread)
+{
+	for (unsigned i = 0; i < 512; i++) {
+		uint64_t pfn = random_pfn(thread);
+		struct frozenref_slot *slot = frozenref_registry_try_get(reg, pfn);
+
+		if (slot) {
+			(void)check_slot(slot, pfn);
+			put(thread, slot);
+		}
+		for (unsigned j = 0; j < 4; j++)
+			peek_once(thread, pfn);
 	}
 }
 
@@ -446,13 +453,11 @@ static void step(struct stress_thread *thread)
 {
 	/* As often as they stand here: some are rare, or nothing would ever live long enough. */
 	static void (*const operations[])(struct stress_thread *) = {
-		insert,		insert,		insert,		insert,	     insert,
-		insert,		allocate,	allocate,	look_up,     look_up,
-		look_up,	look_up,	look_up,	look_up,     look_up_batch,
-		look_up_handle, look_up_handle, look_up_handle, walk,	     walk,
-		peek,		peek,		peek,		peek,	     freeze_unheld,
-		freeze_unheld,	erase,		erase,		erase_range, look,
-		look,		trim,
+		insert,	  insert,   insert,	   insert,	   insert,	   insert,
+		allocate, allocate, look_up,	   look_up,	   look_up,	   look_up,
+		look_up,  look_up,  look_up_batch, look_up_handle, look_up_handle, look_up_handle,
+		walk,	  walk,	    hammer,	   hammer,	   freeze_unheld,  freeze_unheld,
+		erase,	  erase,    erase_range,   look,	   look,	   trim,
 	};
 
 	self = thread;
