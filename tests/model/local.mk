@@ -22,9 +22,11 @@ tests_model_explore_SOURCES = \
 	tests/model/scenario.h \
 	tests/model/scenarios_freeze.c \
 	tests/model/scenarios_growth.c \
+	tests/model/scenarios_handles.c \
 	tests/model/scenarios_memory.c \
 	tests/model/scenarios_ref.c \
 	tests/model/scenarios_registry.c \
+	tests/model/scenarios_trim.c \
 	tests/model/scenarios_zones.c \
 	tests/model/selftest.c \
 	tests/model/selftest.h \

@@ -20,7 +20,7 @@
 
 #include "memory.h"
 
-enum { LOCATIONS = 512, HISTORY = 256, REGIONS = 32, LABELS = 64, BUCKETS = 1024 };
+enum { LOCATIONS = 2048, HISTORY = 256, REGIONS = 32, LABELS = 64, BUCKETS = 4096 };
 
 bool memory_weak = true;
 const char *memory_weak_cas_function;

@@ -43,6 +43,8 @@ extern const struct model_scenario model_scenarios_zones[];
 extern const struct model_scenario model_scenarios_registry[];
 extern const struct model_scenario model_scenarios_freeze[];
 extern const struct model_scenario model_scenarios_growth[];
+extern const struct model_scenario model_scenarios_handles[];
+extern const struct model_scenario model_scenarios_trim[];
 
 /* No zones but live and frozen, told apart by the sign: set by a mutant. */
 extern bool model_sign_test;

@@ -101,4 +101,10 @@ extern struct model_zones model_zones;
 void model_wait(void);
 #define FROZENREF__WAIT() model_wait()
 
+/* lib/ takes its only lock through these names, and has included <pthread.h> before this file. */
+int model_lock(void *mutex);
+int model_unlock(void *mutex);
+#define pthread_mutex_lock(mutex)   model_lock(mutex)
+#define pthread_mutex_unlock(mutex) model_unlock(mutex)
+
 #endif /* MODEL_ATOMIC_H */

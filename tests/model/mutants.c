@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "../../lib/table.h"
 #include "explorer.h"
 #include "memory.h"
 #include "mutants.h"
@@ -78,6 +79,11 @@ static uintptr_t change(const struct mutant_rule *rule, const struct model_op *o
 		return op->expected;
 	case MUTANT_BLIND:
 		return blindly_again(op);
+	case MUTANT_ADD:
+		changed.kind = MODEL_ADD;
+		changed.value = op->value - op->expected;
+		(void)explorer_perform(&changed);
+		return op->expected;
 	case MUTANT_STAYS:
 		return op->expected;
 	case MUTANT_SKIP:
@@ -135,6 +141,10 @@ static void replace_calls(const struct model_calls *calls)
 		model_calls.insert = calls->insert;
 	if (calls->erase)
 		model_calls.erase = calls->erase;
+	if (calls->try_get_handle)
+		model_calls.try_get_handle = calls->try_get_handle;
+	if (calls->handle_state)
+		model_calls.handle_state = calls->handle_state;
 }
 
 void mutant_start(const struct mutant *mutant)
@@ -233,6 +243,39 @@ static int erase_under_freezer(struct frozenref_registry *reg, uint64_t pfn)
 		return 0;
 	}
 	return -ENOENT;
+}
+
+/* Gets whatever is on the pfn now. */
+static struct frozenref_slot *try_get_handle_any(struct frozenref_registry *reg,
+						 struct frozenref_handle handle)
+{
+	return frozenref_registry_try_get(reg, handle.pfn);
+}
+
+/* Takes a generation for the object's, though it may be that of another slot. */
+static struct frozenref_slot *try_get_handle_any_slot(struct frozenref_registry *reg,
+						      struct frozenref_handle handle)
+{
+	struct frozenref_slot *slot = frozenref_registry_try_get(reg, handle.pfn);
+
+	if (slot && slot_generation(&reg->table, slot) != handle.generation) {
+		(void)frozenref_slot_put(reg, slot);
+		return NULL;
+	}
+	return slot;
+}
+
+/* Believes what it has read, though an insert may have been under way. */
+static enum frozenref_state handle_state_once(struct frozenref_registry *reg,
+					      struct frozenref_handle handle)
+{
+	const struct frozenref_slot *slot = frozenref__table_slot(&reg->table, handle.pfn);
+	uint32_t flags = frozenref__load32(&slot->flags, acquire);
+
+	if (!(flags & FROZENREF__SLOT_USED) ||
+	    slot_generation(&reg->table, slot) != handle.generation)
+		return FROZENREF_EMPTY;
+	return FROZENREF_LIVE;
 }
 
 /* ------------------------------------------------------------------------------------- the table */
@@ -387,6 +430,61 @@ const struct mutant mutants[] = {
 	  .rules = { { .action = MUTANT_SKIP, .argument = 0,
 		       .function = "frozenref_is_frozen", .kind = MODEL_LOAD,
 		       .after = "find_head" } } },
+
+	/* Trim. */
+	{ .name = "trim: an insert does not wait for it", .scenario = "trim-insert",
+	  .rules = { CAS_BECOMES(MUTANT_ADD, "enter"),
+		     { .action = MUTANT_CLEAR, .argument = LEAF_PURGING, .function = "enter",
+		       .kind = MODEL_LOAD } } },
+	{ .name = "trim: does not look at what is in use", .scenario = "trim-insert",
+	  .rules = { CAS_BECOMES(MUTANT_ONCE, "purge_leaf") } },
+	{ .name = "trim: opens the leaf before it is purged", .scenario = "trim-insert",
+	  .fault = FAULT_PURGES_LATE,
+	  .rules = { { .action = MUTANT_SKIP, .function = "purge_leaf", .kind = MODEL_STORE } } },
+	{ .name = "trim: opens the leaf relaxed", .scenario = "trim-insert",
+	  .rules = { WEAKER(relaxed, "purge_leaf", MODEL_STORE) } },
+	{ .name = "trim: closes the leaf relaxed", .scenario = "trim-insert-twice",
+	  .rules = { WEAKER(relaxed, "purge_leaf", MODEL_CAS) } },
+	{ .name = "trim: forgets generations", .scenario = "trim-reinsert",
+	  .rules = { { .action = MUTANT_SKIP, .function = "slot_generation", .kind = MODEL_LOAD,
+		       .after = "chunk_is_touched" } } },
+	{ .name = "trim: remembers nothing", .scenario = "trim-reinsert",
+	  .rules = { { .action = MUTANT_SKIP, .function = "chunk_is_touched",
+		       .kind = MODEL_LOAD } } },
+	{ .name = "insert: enters relaxed", .scenario = "trim-insert",
+	  .rules = { WEAKER(relaxed, "enter", MODEL_CAS) } },
+	{ .name = "the end: leaves relaxed", .scenario = "end-destroy",
+	  .rules = { WEAKER(relaxed, "leave", MODEL_ADD) } },
+
+	/* Handles. */
+	{ .name = "handle: does not look at the generation", .scenario = "handle-reinsert",
+	  .calls = { .try_get_handle = try_get_handle_any } },
+	{ .name = "handle: any slot of that generation", .scenario = "handle-range",
+	  .calls = { .try_get_handle = try_get_handle_any_slot } },
+	{ .name = "insert: keeps the generation", .scenario = "handle-reinsert",
+	  .rules = { { .action = MUTANT_SKIP, .function = "begin_lifetime",
+		       .kind = MODEL_STORE } } },
+	{ .name = "handle_state: does not look again", .scenario = "handle-state",
+	  .calls = { .handle_state = handle_state_once } },
+	{ .name = "handle_state: no fence", .scenario = "handle-state",
+	  .rules = { { .action = MUTANT_SKIP, .function = "frozenref_registry_handle_state",
+		       .kind = MODEL_FENCE } } },
+	{ .name = "handle_state: sequence relaxed", .scenario = "handle-state",
+	  .rules = { { .action = MUTANT_ORDER, .argument = MODEL_relaxed,
+		       .function = "frozenref_registry_handle_state", .kind = MODEL_LOAD,
+		       .order = MODEL_acquire, .after = "frozenref__table_window_slot" } } },
+	{ .name = "handle_state: flags relaxed", .scenario = "handle-state",
+	  .rules = { { .action = MUTANT_ORDER, .argument = MODEL_relaxed,
+		       .function = "frozenref_registry_handle_state", .kind = MODEL_LOAD,
+		       .order = MODEL_acquire, .after = "frozenref_registry_handle_state" } } },
+	{ .name = "insert: no fence behind the sequence", .scenario = "handle-state",
+	  .rules = { { .action = MUTANT_SKIP, .function = "begin_lifetime",
+		       .kind = MODEL_FENCE } } },
+	{ .name = "insert: sequence relaxed", .scenario = "handle-state",
+	  .rules = { WEAKER_FROM(release, relaxed, "begin_lifetime", MODEL_STORE) } },
+	{ .name = "insert: keeps the sequence", .scenario = "handle-state",
+	  .rules = { { .action = MUTANT_SKIP, .function = "begin_lifetime",
+		       .kind = MODEL_STORE, .order = MODEL_release } } },
 	{ .name = NULL },
 };
 /* clang-format on */

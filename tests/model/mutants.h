@@ -19,6 +19,7 @@ enum mutant_action {
 	MUTANT_STORE,	   /* a compare-and-swap that just stores */
 	MUTANT_ONCE,	   /* a compare-and-swap whose failure is taken for success */
 	MUTANT_BLIND,	   /* a compare-and-swap tried again with whatever is not live */
+	MUTANT_ADD,	   /* a compare-and-swap that adds, whatever it finds */
 	MUTANT_STAYS,	   /* a compare-and-swap that does nothing, and says it succeeded */
 	MUTANT_SKIP,	   /* is not done; finds `argument` */
 	MUTANT_SET,	   /* finds the bits of `argument` set */

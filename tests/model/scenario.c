@@ -86,9 +86,26 @@ void model_calls_reset(void)
 		.insert = frozenref_registry_insert,
 		.erase = frozenref_registry_erase,
 		.slot_freeze = frozenref_slot_freeze,
+		.try_get_handle = frozenref_registry_try_get_handle,
+		.handle_state = frozenref_registry_handle_state,
 	};
 	model_fault = FAULT_NONE;
 	(void)frozenref_set_misuse_handler(on_misuse, NULL, NULL);
+}
+
+/* -------------------------------------------------------------------------------------- locks */
+
+int model_lock(void *mutex)
+{
+	while (frozenref__cas32((uint32_t *)mutex, 0, 1, acquire))
+		model_wait();
+	return 0;
+}
+
+int model_unlock(void *mutex)
+{
+	frozenref__store32((uint32_t *)mutex, 0, release);
+	return 0;
 }
 
 /* ------------------------------------------------------------------------------------- memory */

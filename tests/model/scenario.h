@@ -33,6 +33,10 @@ struct model_calls {
 	int (*erase)(struct frozenref_registry *reg, uint64_t pfn);
 	bool (*slot_freeze)(struct frozenref_registry *reg, struct frozenref_slot *slot,
 			    uint32_t expected);
+	struct frozenref_slot *(*try_get_handle)(struct frozenref_registry *reg,
+						 struct frozenref_handle handle);
+	enum frozenref_state (*handle_state)(struct frozenref_registry *reg,
+					     struct frozenref_handle handle);
 };
 
 extern struct model_calls model_calls;
@@ -50,6 +54,7 @@ void model_calls_reset(void);
 enum model_fault {
 	FAULT_NONE,
 	FAULT_REMEMBERS_CONTENT, /* a winner destroys what it held, not what is there */
+	FAULT_PURGES_LATE,	 /* a leaf is opened again before it is purged */
 };
 
 extern enum model_fault model_fault;
