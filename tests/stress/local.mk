@@ -28,6 +28,7 @@ SECONDS = 60
 
 .PHONY: stress
 stress: $(stress_programs)
-	@set -e; for program in $(stress_programs); do \
-		./$$program --seconds $$(( $(SECONDS) / 3 )); \
+	@set -e; share=`$(AWK) 'BEGIN { print $(SECONDS) / 3 }'`; \
+	for program in $(stress_programs); do \
+		./$$program --seconds $$share; \
 	done
