@@ -3,8 +3,8 @@
  * The registry's writers and cold paths: insert, erase, freeze, the last put.
  *
  * Called by programs and by the inline functions of registry.h. Relies on table.c for slots that
- * never move, and on ref.c. No function but trim takes a lock; inserts wait for a leaf that is being
- * purged.
+ * never move, and on ref.c. No function but trim takes a lock; inserts wait for a leaf that is
+ * being purged.
  *
  * A slot's flags word is the lock of its head: an insert claims it, an erase marks it, a freezer
  * sets BUSY in it, each by compare-and-swap. Who may write what:

@@ -115,8 +115,8 @@ uint64_t frozenref_registry_erase_range(struct frozenref_registry *reg, uint64_t
 }
 
 /*
- * The first of npages pfns in a row that are not in use now; false if there are none. Full leaves can
- * be skipped by their counts, but these include inserts that are about to be refused.
+ * The first of npages pfns in a row that are not in use now; false if there are none. Full leaves
+ * can be skipped by their counts, but these include inserts that are about to be refused.
  */
 static bool find_free(const struct frozenref_registry *reg, uint64_t *pfn, uint64_t last,
 		      uint64_t npages, bool skip_full)

@@ -3,9 +3,9 @@
  * The page table's interface inside lib/: leaves of slots, found or made by pfn.
  *
  * Used by the registry's sources. Programs compile in the shortest way to a slot, which is in
- * registry.h: frozenref__table_window_slot(). Nothing but trim takes a lock: nodes and leaves are linked by
- * compare-and-swap, and whoever loses gives back what it had made, so that a fork can leave no lock
- * behind.
+ * registry.h: frozenref__table_window_slot(). Nothing but trim takes a lock: nodes and leaves are
+ * linked by compare-and-swap, and whoever loses gives back what it had made, so that a fork can
+ * leave no lock behind.
  */
 #ifndef FROZENREF_LIB_TABLE_H
 #define FROZENREF_LIB_TABLE_H
@@ -120,9 +120,9 @@ static inline bool chunk_is_touched(const struct leaf *leaf, uint64_t chunk)
 }
 
 /*
- * The tree has nodes of 512 entries, and is as high as the largest pfn in it needs. An entry is the address of a
- * node or leaf; the root also carries the height in its low bits. Entries go from zero to their value
- * once, the root from lower to higher trees; nothing is taken back before destroy.
+ * The tree has nodes of 512 entries, and is as high as the largest pfn in it needs. An entry is the
+ * address of a node or leaf; the root also carries the height in its low bits. Entries go from zero
+ * to their value once, the root from lower to higher trees; nothing is taken back before destroy.
  */
 #define NODE_SHIFT  9
 #define HEIGHT_MASK ((uintptr_t)7)

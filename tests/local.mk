@@ -9,5 +9,6 @@ include tests/bench/local.mk
 include tests/build/local.mk
 include tests/consumer/local.mk
 include tests/usdt/local.mk
+include tests/lint/local.mk
 include tests/man/local.mk
 include tests/sanitizers.mk

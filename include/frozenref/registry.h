@@ -352,10 +352,10 @@ struct frozenref_slot {
 #define FROZENREF__SLOT_COMPACT	    0x80000000u /* a head that ends after generation_low */
 
 /*
- * The page table: leaves of 65,536 slots, in a tree that lib/table.h draws. A lookup that the inline
- * functions answer does not walk it. They look into the window: what the first insert chose 512 leaves
- * around itself, 33,554,432 pfns, that are one step away. For other pfns, and for all that is not
- * plain, there is a function in the library.
+ * The page table: leaves of 65,536 slots, in a tree that lib/table.h draws. A lookup that the
+ * inline functions answer does not walk it. They look into the window: what the first insert chose
+ * 512 leaves around itself, 33,554,432 pfns, that are one step away. For other pfns, and for all
+ * that is not plain, there is a function in the library.
  */
 #define FROZENREF__LEAF_SHIFT	 16
 #define FROZENREF__WINDOW_LEAVES 512

@@ -49,7 +49,7 @@ for path in "$srcdir"/include/frozenref/*.h include/frozenref/version.h; do
 done
 
 # What is broken on purpose must be noticed.
-echo 'static inline int f(long x) { int y = x; return y; }' >"$dir/one.c"
+echo 'static inline int f(long long x) { int y = x; return y; }' >"$dir/one.c"
 # shellcheck disable=SC2086 # several flags
 if $CC -std=c99 $warnings -c "$dir/one.c" -o "$dir/one.o" 2>/dev/null; then
 	echo "headers: the warnings are not in force"

@@ -8,8 +8,9 @@
 set -eu
 
 : "${CC:=cc}" "${OBJDUMP:=objdump}" "${srcdir:=.}"
-case $($CC -dumpmachine) in
-x86_64*) ;;
+# Not by the compiler's name for its machine, which is the same under -m32.
+case $(echo __x86_64__ | $CC -E -P -x c -) in
+1) ;;
 *) echo "hotpath: looks at x86-64 code only"; exit 77 ;;
 esac
 command -v "$OBJDUMP" >/dev/null 2>&1 || { echo "hotpath: no objdump"; exit 77; }

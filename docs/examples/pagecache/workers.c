@@ -15,7 +15,7 @@
 #include "terminal.h"
 
 /* Many enough that reading the clock costs little; few enough that their copies stay in the L2. */
-#define BATCH_BYTES	(64u * 1024)
+#define BATCH_BYTES	((size_t)64 * 1024)
 #define BATCH_MAX	256u
 #define DRAWS_MAX	1000000
 #define MISMATCHES_SAID 10
