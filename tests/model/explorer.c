@@ -393,6 +393,8 @@ uintptr_t explorer_perform(const struct model_op *op)
 		memory_fence(op->order, self->number);
 		return 0;
 	}
+	if ((uintptr_t)op->address < 4096)
+		model_fail("%s is not in memory", op->text);
 	loc = memory_location(op);
 	contended = memory_is_contended(loc, op, self->number, &learnt);
 	if (ex.options.reduction == EXPLORE_ALL_WORDS)

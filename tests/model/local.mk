@@ -24,6 +24,7 @@ tests_model_explore_SOURCES = \
 	tests/model/scenarios_growth.c \
 	tests/model/scenarios_handles.c \
 	tests/model/scenarios_memory.c \
+	tests/model/scenarios_peek.c \
 	tests/model/scenarios_ref.c \
 	tests/model/scenarios_registry.c \
 	tests/model/scenarios_trim.c \

@@ -47,6 +47,7 @@ static const struct model_scenario *const tables[] = {
 	model_scenarios_freeze,
 	model_scenarios_growth,
 	model_scenarios_handles,
+	model_scenarios_peek,
 	model_scenarios_trim,
 	NULL,
 };

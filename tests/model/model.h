@@ -44,6 +44,7 @@ extern const struct model_scenario model_scenarios_registry[];
 extern const struct model_scenario model_scenarios_freeze[];
 extern const struct model_scenario model_scenarios_growth[];
 extern const struct model_scenario model_scenarios_handles[];
+extern const struct model_scenario model_scenarios_peek[];
 extern const struct model_scenario model_scenarios_trim[];
 
 /* No zones but live and frozen, told apart by the sign: set by a mutant. */

@@ -145,6 +145,8 @@ static void replace_calls(const struct model_calls *calls)
 		model_calls.try_get_handle = calls->try_get_handle;
 	if (calls->handle_state)
 		model_calls.handle_state = calls->handle_state;
+	if (calls->peek)
+		model_calls.peek = calls->peek;
 }
 
 void mutant_start(const struct mutant *mutant)
@@ -276,6 +278,55 @@ static enum frozenref_state handle_state_once(struct frozenref_registry *reg,
 	    slot_generation(&reg->table, slot) != handle.generation)
 		return FROZENREF_EMPTY;
 	return FROZENREF_LIVE;
+}
+
+static bool still_there_again(const struct frozenref_slot *slot, uint32_t sequence)
+{
+	frozenref__fence(acquire);
+	if (!frozenref__word_count(frozenref__load32(&slot->ref.word, acquire)))
+		return false;
+	return frozenref__load32(&slot->sequence, relaxed) == sequence;
+}
+
+/* A peek at the head's own pages, which can leave things out. */
+static bool peek_careless(struct frozenref_registry *reg, const struct frozenref_slot *slot,
+			  size_t offset, uintptr_t *buffer, size_t length, bool word_first,
+			  bool no_middle)
+{
+	uint32_t sequence = frozenref__load32(&slot->sequence, acquire);
+	uint32_t flags;
+	uintptr_t object;
+
+	if (!frozenref__word_count(frozenref__load32(&slot->ref.word, acquire)))
+		return false;
+	if (word_first)
+		sequence = frozenref__load32(&slot->sequence, acquire);
+	flags = frozenref__load32(&slot->flags, relaxed);
+	object = frozenref__loadptr(&slot->object.address, relaxed);
+	if ((flags & (FROZENREF__SLOT_USED | FROZENREF__SLOT_ERASED)) != FROZENREF__SLOT_USED)
+		return false;
+	if (!no_middle && !still_there_again(slot, sequence))
+		return false;
+	if (offset + length > (size_t)(flags >> FROZENREF__SLOT_PAGES_SHIFT)
+				      << reg->table.page_shift)
+		return false;
+	for (size_t i = 0; i < length / sizeof(*buffer); i++)
+		buffer[i] = frozenref__loadptr((uintptr_t *)(object + offset) + i, relaxed);
+	return still_there_again(slot, sequence);
+}
+
+static bool peek_word_first(struct frozenref_registry *reg, uint64_t pfn, size_t offset,
+			    void *buffer, size_t length)
+{
+	return peek_careless(reg, frozenref__table_slot(&reg->table, pfn), offset, buffer, length,
+			     true, false);
+}
+
+static bool peek_no_middle(struct frozenref_registry *reg, uint64_t pfn, size_t offset,
+			   void *buffer, size_t length)
+{
+	return peek_careless(reg, frozenref__table_slot(&reg->table, pfn), offset, buffer, length,
+			     false, true);
 }
 
 /* ------------------------------------------------------------------------------------- the table */
@@ -485,6 +536,40 @@ const struct mutant mutants[] = {
 	{ .name = "insert: keeps the sequence", .scenario = "handle-state",
 	  .rules = { { .action = MUTANT_SKIP, .function = "begin_lifetime",
 		       .kind = MODEL_STORE, .order = MODEL_release } } },
+
+	/* Peek, and what owners do for it. */
+	{ .name = "peek: the word before the sequence", .scenario = "peek-replace",
+	  .calls = { .peek = peek_word_first } },
+	{ .name = "peek: the sequence relaxed", .scenario = "peek-replace",
+	  .rules = { { .action = MUTANT_ORDER, .argument = MODEL_relaxed,
+		       .function = "glance_at", .kind = MODEL_LOAD, .order = MODEL_acquire,
+		       .after = "peek_head" } } },
+	{ .name = "peek: the word relaxed", .scenario = "peek-reinsert",
+	  .rules = { { .action = MUTANT_ORDER, .argument = MODEL_relaxed,
+		       .function = "glance_at", .kind = MODEL_LOAD, .order = MODEL_acquire,
+		       .after = "glance_at" } } },
+	{ .name = "peek: no check in the middle", .scenario = "peek-longer",
+	  .calls = { .peek = peek_no_middle } },
+	{ .name = "peek: no fence before the second look", .scenario = "peek-free",
+	  .rules = { { .action = MUTANT_SKIP, .function = "still_there",
+		       .kind = MODEL_FENCE } } },
+	{ .name = "peek: the second look at the word relaxed", .scenario = "peek-write",
+	  .rules = { WEAKER_FROM(acquire, relaxed, "still_there", MODEL_LOAD) } },
+	{ .name = "the end: no fence before the first write", .scenario = "peek-free",
+	  .rules = { { .action = MUTANT_SKIP, .function = "empty", .kind = MODEL_FENCE } } },
+	{ .name = "freeze: no fence before the first write", .scenario = "peek-write",
+	  .rules = { { .action = MUTANT_SKIP, .function = "freeze", .kind = MODEL_FENCE } } },
+	{ .name = "freed memory taken without a fence", .scenario = "peek-reuse",
+	  .fault = FAULT_NO_FENCE },
+	{ .name = "set_object: no fence", .scenario = "peek-move",
+	  .rules = { { .action = MUTANT_SKIP, .function = "frozenref_slot_set_object",
+		       .kind = MODEL_FENCE } } },
+	{ .name = "unfreeze: keeps the sequence", .scenario = "peek-write",
+	  .rules = { { .action = MUTANT_SKIP, .function = "publish", .kind = MODEL_STORE } } },
+	{ .name = "replace: keeps the sequence", .scenario = "peek-replace",
+	  .rules = { { .action = MUTANT_SKIP, .function = "publish", .kind = MODEL_STORE } } },
+	{ .name = "trim: forgets sequences", .scenario = "peek-trim",
+	  .rules = { { .action = MUTANT_SKIP, .function = "remember", .kind = MODEL_LOAD } } },
 	{ .name = NULL },
 };
 /* clang-format on */

@@ -96,17 +96,23 @@ static int zero_slots(void *context, void *address, size_t size)
 	return 0;
 }
 
+const struct frozenref_backend *purging_backend(void)
+{
+	static struct frozenref_backend backend;
+
+	backend = model_backend;
+	backend.purge = zero_slots;
+	return &backend;
+}
+
 /* A registry whose first leaf exists, and is empty. */
 void setup_empty(void)
 {
-	static struct frozenref_backend backend;
 	struct frozenref_registry_config config = FROZENREF_REGISTRY_CONFIG_INIT;
 	struct leaf *leaf;
 
 	memset(&objects, 0, sizeof(objects));
-	backend = model_backend;
-	backend.purge = zero_slots;
-	config.backend = &backend;
+	config.backend = purging_backend();
 	config.release = on_release;
 	model_assert(frozenref_registry_create(&reg, &config) == 0);
 	objects.payload[0] = ALIVE;

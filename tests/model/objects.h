@@ -40,6 +40,9 @@ void setup_held(void);	/* and a thread has a reference */
 void setup_range(void); /* and on pfn 1, its tail */
 void teardown(void);
 
+/* Whose purge stores zeros to slots[] as any thread would. */
+const struct frozenref_backend *purging_backend(void);
+
 /* Whether an object is on some pfn, after an execution. */
 bool is_there(unsigned i);
 /* Every object ended once or is there, every slot is empty or live with one reference. */

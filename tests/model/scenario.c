@@ -88,6 +88,7 @@ void model_calls_reset(void)
 		.slot_freeze = frozenref_slot_freeze,
 		.try_get_handle = frozenref_registry_try_get_handle,
 		.handle_state = frozenref_registry_handle_state,
+		.peek = frozenref_registry_peek,
 	};
 	model_fault = FAULT_NONE;
 	(void)frozenref_set_misuse_handler(on_misuse, NULL, NULL);

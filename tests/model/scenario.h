@@ -37,6 +37,8 @@ struct model_calls {
 						 struct frozenref_handle handle);
 	enum frozenref_state (*handle_state)(struct frozenref_registry *reg,
 					     struct frozenref_handle handle);
+	bool (*peek)(struct frozenref_registry *reg, uint64_t pfn, size_t offset, void *buffer,
+		     size_t length);
 };
 
 extern struct model_calls model_calls;
@@ -55,6 +57,7 @@ enum model_fault {
 	FAULT_NONE,
 	FAULT_REMEMBERS_CONTENT, /* a winner destroys what it held, not what is there */
 	FAULT_PURGES_LATE,	 /* a leaf is opened again before it is purged */
+	FAULT_NO_FENCE,		 /* freed memory is taken without a release fence */
 };
 
 extern enum model_fault model_fault;
