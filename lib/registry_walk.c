@@ -83,7 +83,9 @@ struct frozenref_slot *frozenref_registry_next(struct frozenref_registry *reg, u
 		}
 		frozenref_slot_put(reg, slot);
 	}
-	*pfn = last + 1;
+	/* Never back: the object before may have ended beyond `last`. */
+	if (*pfn <= last)
+		*pfn = last + 1;
 	return NULL;
 }
 

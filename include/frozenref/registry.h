@@ -128,7 +128,8 @@ frozenref_registry_alloc_frozen(struct frozenref_registry *reg, uint64_t first, 
 /*
  * Takes an object out, through any of its pfns: lookups miss it from now on, the registry's own
  * reference is dropped, holders keep theirs. -ENOENT: nothing there, or erased already; -EBUSY: an
- * owner holds it frozen; -ERANGE, -EINVAL.
+ * owner holds it frozen; -ERANGE, -EINVAL. An erase during which a freeze succeeds may return 0 all
+ * the same: the owner has an erased object then, and its unfreeze drops the registry's reference.
  */
 FROZENREF__API int frozenref_registry_erase(struct frozenref_registry *reg, uint64_t pfn);
 
@@ -160,9 +161,9 @@ frozenref_registry_try_get_batch(struct frozenref_registry *reg, const uint64_t 
 				 struct frozenref_slot **slots);
 
 /*
- * The next live object whose head lies in *pfn .. last, referenced, and *pfn moves past its end;
- * NULL when there is none left, and *pfn is last + 1. Each object comes once, however many pfns it
- * has; to start inside of one, frozenref_registry_try_get() the first pfn before. Frozen and erased
+ * The next live object whose head lies in *pfn .. last, referenced, and *pfn moves past its end,
+ * which may lie beyond last; NULL when there is none left, and *pfn moves to last + 1, or stays
+ * where it is beyond. So it never goes back. Each object comes once, however many pfns it has; to start inside of one, frozenref_registry_try_get() the first pfn before. Frozen and erased
  * ones are left out, and one that is inserted or erased meanwhile may be.
  */
 FROZENREF__API FROZENREF__MUST_CHECK struct frozenref_slot *

@@ -30,6 +30,29 @@ static void assert_no_next(struct frozenref_registry *reg, uint64_t pfn, uint64_
 	cr_assert(pfn == last + 1, "went on to %#llx", (unsigned long long)pfn);
 }
 
+/* An object may end behind the interval; the intervals after that must not see its pfns again. */
+Test(registry_walk, next_never_goes_back)
+{
+	struct frozenref_registry *reg = make_default_registry();
+	uint64_t pfn = 0;
+
+	cr_assert(frozenref_registry_insert_range(reg, 5, 100, &objects[0]) == 0);
+	cr_assert(frozenref_registry_insert(reg, 200, &objects[1]) == 0);
+	assert_next(reg, &pfn, 9, &objects[0], 105);
+	for (uint64_t last = 9; last < 150; last += 10) {
+		uint64_t before = pfn;
+
+		cr_assert(!frozenref_registry_next(reg, &pfn, last));
+		cr_assert(pfn == (before > last ? before : last + 1), "went on to %#llx",
+			  (unsigned long long)pfn);
+	}
+	pfn = UINT64_MAX;
+	cr_assert(!frozenref_registry_next(reg, &pfn, UINT64_MAX));
+	cr_assert(pfn == UINT64_MAX);
+	cr_assert(frozenref_registry_erase_range(reg, 0, UINT64_MAX, NULL) == 2);
+	assert_destroys(reg);
+}
+
 Test(registry_walk, next_comes_to_each_object_once)
 {
 	struct frozenref_registry *reg = make_default_registry();
