@@ -420,6 +420,8 @@ const struct mutant mutants[] = {
 	  .rules = { WEAKER(relaxed, "frozenref_try_get", MODEL_ADD) } },
 	{ .name = "lookup: put back relaxed", .scenario = "reg-lookup-erase-put",
 	  .rules = { WEAKER(relaxed, "frozenref_slot_put", MODEL_ADD) } },
+	{ .name = "slot_put_left: relaxed", .scenario = "reg-alone-left",
+	  .rules = { WEAKER(relaxed, "frozenref_slot_put_left", MODEL_ADD) } },
 	{ .name = "lookup: does not look at ERASED", .scenario = "reg-alone",
 	  .rules = { { .action = MUTANT_CLEAR, .argument = FROZENREF__SLOT_ERASED,
 		       .function = "frozenref_registry_try_get", .kind = MODEL_LOAD,

@@ -227,6 +227,18 @@ static void erase_alone_0(void)
 	(void)frozenref_slot_put(reg, slots);
 }
 
+/* Leaves, and is told how many stay. */
+static void look_up_and_leave_1(void)
+{
+	struct frozenref_slot *slot = frozenref_registry_try_get(reg, 0);
+	uint32_t left;
+
+	if (!slot)
+		return;
+	model_assert(model_read(object(0)) == ALIVE);
+	(void)frozenref_slot_put_left(reg, slot, &left);
+}
+
 /* clang-format off */
 const struct model_scenario model_scenarios_registry[] = {
 	{ .name = "reg-lookup-erase", .about = "lookup against erase",
@@ -285,6 +297,9 @@ const struct model_scenario model_scenarios_registry[] = {
 	{ .name = "reg-alone", .about = "a holder that has erased, and finds itself alone",
 	  .setup = setup_held, .thread = { erase_alone_0, look_up_1 }, .check = check_erased,
 	  .teardown = teardown, .quick = 1, .witnessed = 1, .tiny = 1 },
+	{ .name = "reg-alone-left", .about = "the same, and a holder that asks what it leaves",
+	  .setup = setup_held, .thread = { erase_alone_0, look_up_and_leave_1 },
+	  .check = check_erased, .teardown = teardown, .quick = 1, .witnessed = 1 },
 	{ .name = NULL },
 };
 /* clang-format on */
