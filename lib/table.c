@@ -72,8 +72,6 @@ int frozenref__table_init(struct frozenref__table *table, const struct frozenref
 	pthread_once(&once, watch_forks);
 	if (fork_error)
 		return fork_error;
-	table->window_first = FROZENREF__NO_WINDOW;
-	table->slot_bytes = (uintptr_t)1 << slot_shift;
 	table->slot_shift = slot_shift;
 	table->pfn_bits = pfn_bits;
 	table->backend = backend;
@@ -194,21 +192,18 @@ static int make_entry(struct frozenref__table *table, uintptr_t *entry, uint64_t
 /* Lets lookups find a leaf without a walk, if it lies in the window, or is the first of all. */
 static void show_in_window(struct frozenref__table *table, uint64_t pfn, uintptr_t slots)
 {
-	uint64_t number = pfn >> FROZENREF__LEAF_SHIFT;
-	uint64_t first = number & ~(uint64_t)(FROZENREF__WINDOW_LEAVES - 1);
-	uintptr_t found;
+	uint32_t number = (uint32_t)(pfn >> FROZENREF__WINDOW_SHIFT) + 1;
+	/* Relaxed, both: a lookup that sees the leaf, by its release, sees the number as well. */
+	uint32_t found = frozenref__load32(&table->window_number, relaxed);
 
-	/* Where pointers have 32 bits, some leaves' numbers have more. */
-	if (first >= FROZENREF__NO_WINDOW)
-		return;
-	found = frozenref__loadptr(&table->window_first, relaxed);
-	/* Acq_rel for want of a weaker one: lookups need nothing but the leaf to be ordered. */
-	if (found == FROZENREF__NO_WINDOW)
-		found = frozenref__casptr(&table->window_first, found, (uintptr_t)first, acq_rel);
-	if (found != FROZENREF__NO_WINDOW && found != first)
+	if (!found)
+		found = frozenref__cas32(&table->window_number, 0, number, relaxed);
+	if (found && found != number)
 		return;
 	/* Release: pairs with the acquire of frozenref__table_window_slot(). */
-	frozenref__storeptr(&table->window[number - first], slots, release);
+	frozenref__storeptr(
+		&table->window[(pfn >> FROZENREF__LEAF_SHIFT) % FROZENREF__WINDOW_LEAVES], slots,
+		release);
 }
 
 /* The slots of the leaf of a pfn, made if need be. */

@@ -359,19 +359,19 @@ struct frozenref_slot {
  * that is not plain, there is a function in the library.
  */
 #define FROZENREF__LEAF_SHIFT	 16
-#define FROZENREF__WINDOW_LEAVES 512
-#define FROZENREF__NO_WINDOW	 (~(UINTPTR_MAX >> 1)) /* so far that no pfn is behind it */
+#define FROZENREF__WINDOW_SHIFT	 25
+#define FROZENREF__WINDOW_LEAVES (1u << (FROZENREF__WINDOW_SHIFT - FROZENREF__LEAF_SHIFT))
+#define FROZENREF__SLOT_SHIFT	 5 /* log2 of the bytes of most registries' slots */
 
 struct frozenref__table {
-	uintptr_t window_first; /* the number of its first leaf, or NO_WINDOW; set once */
-	uintptr_t slot_bytes;	/* from one slot to the next */
-	uint32_t slot_shift;	/* the same as a power of two */
+	uintptr_t window[FROZENREF__WINDOW_LEAVES]; /* copies of leaves' entries in the tree */
+	uint32_t window_number; /* 1 + the upper bits of its pfns; 0: none yet; set once */
+	uint32_t slot_shift;	/* log2 of the bytes from one slot to the next */
 	uint32_t page_shift;
 	uint32_t pfn_bits;
 	uint32_t flags; /* the registry's: FROZENREF_REGISTRY_* */
 	uintptr_t root;
 	const struct frozenref_backend *backend;
-	uintptr_t window[FROZENREF__WINDOW_LEAVES]; /* copies of leaves' entries in the tree */
 };
 
 struct frozenref_registry {
@@ -392,25 +392,33 @@ FROZENREF__API FROZENREF__COLD bool frozenref__slot_put_slow(struct frozenref_re
 
 #ifndef FROZENREF_NO_INLINE
 
-/* Where the window leads for this pfn: its slot, or NULL. Writes nothing and takes no memory. */
+/*
+ * Where the window leads for this pfn: its slot, or NULL. Writes nothing and takes no memory. What
+ * the slot's address depends on is a single load: whether it is the right one is found out beside it,
+ * by branches that are foreseen. A locked instruction lets no later load begin, so in a run of lookups
+ * each load that waits for another one counts.
+ */
 FROZENREF__HELPER struct frozenref_slot *
 frozenref__table_window_slot(const struct frozenref__table *table, uint64_t pfn)
 {
-	/* Relaxed: it is set once, and while it is NO_WINDOW no pfn has a number in the window. */
-	uint64_t number =
-		(pfn >> FROZENREF__LEAF_SHIFT) - frozenref__loadptr(&table->window_first, relaxed);
-	uintptr_t leaf;
-
-	if (FROZENREF__UNLIKELY(number >= FROZENREF__WINDOW_LEAVES))
-		return NULL;
-	/* Where pointers have 32 bits, some pfns do lie behind NO_WINDOW. */
-	if (sizeof(leaf) < sizeof(pfn) && pfn >> (FROZENREF__LEAF_SHIFT + 31))
-		return NULL;
 	/* Acquire: pairs with the release that put the leaf there. */
-	leaf = frozenref__loadptr(&table->window[number], acquire);
+	uintptr_t leaf = frozenref__loadptr(
+		&table->window[(pfn >> FROZENREF__LEAF_SHIFT) % FROZENREF__WINDOW_LEAVES], acquire);
+	uintptr_t index = (uintptr_t)(pfn & ((1u << FROZENREF__LEAF_SHIFT) - 1));
+
+	/*
+	 * Relaxed: it is set once, before any leaf is put there. The sum has 64 bits, in which no
+	 * pfn, however wrong, gives 0.
+	 */
+	if (FROZENREF__UNLIKELY((pfn >> FROZENREF__WINDOW_SHIFT) + 1 !=
+				frozenref__load32(&table->window_number, relaxed)))
+		return NULL;
 	if (FROZENREF__UNLIKELY(!leaf))
 		return NULL;
-	leaf += (uintptr_t)(pfn & ((1u << FROZENREF__LEAF_SHIFT) - 1)) * table->slot_bytes;
+	if (FROZENREF__LIKELY(table->slot_shift == FROZENREF__SLOT_SHIFT))
+		leaf += index << FROZENREF__SLOT_SHIFT;
+	else
+		leaf += index << table->slot_shift;
 	/* Callers ask whether there is a slot; once is enough. */
 	if (!leaf)
 		__builtin_unreachable();
