@@ -269,6 +269,17 @@ static bool glance_at(struct glance *glance, const struct frozenref_slot *slot)
 	       still_there(glance);
 }
 
+/* Copies what lies within one word, and returns how much that was. */
+static FROZENREF__COLD size_t copy_part(unsigned char *to, uintptr_t from, size_t length)
+{
+	size_t skip = from % sizeof(uintptr_t);
+	size_t n = sizeof(uintptr_t) - skip < length ? sizeof(uintptr_t) - skip : length;
+	uintptr_t word = frozenref__loadptr((const uintptr_t *)(from - skip), relaxed);
+
+	memcpy(to, (const unsigned char *)&word + skip, n);
+	return n;
+}
+
 /*
  * Copies bytes that their owner may be writing: by atomic loads of whole words, so that no byte is
  * read twice and the compiler adds nothing. Bytes around them, in the same words, are read as well;
@@ -279,11 +290,16 @@ static void copy_out(void *buffer, uintptr_t from, size_t length)
 	unsigned char *to = buffer;
 
 	while (length) {
-		size_t skip = from % sizeof(uintptr_t);
-		size_t n = sizeof(uintptr_t) - skip < length ? sizeof(uintptr_t) - skip : length;
-		uintptr_t word = frozenref__loadptr((const uintptr_t *)(from - skip), relaxed);
+		size_t n = sizeof(uintptr_t);
 
-		memcpy(to, (const unsigned char *)&word + skip, n);
+		if (FROZENREF__UNLIKELY(from % n || length < n)) {
+			n = copy_part(to, from, length);
+		} else {
+			uintptr_t word = frozenref__loadptr((const uintptr_t *)from, relaxed);
+
+			/* Of constant size: a register to memory, without a detour over the stack. */
+			memcpy(to, &word, sizeof(word));
+		}
 		to += n;
 		from += n;
 		length -= n;
