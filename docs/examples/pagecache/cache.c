@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The page cache proper: this is the file to read for porting one. Who calls it: see cache.h.
+ * The page cache proper: this is the file to read for porting one. Who calls it: see cache.h, whose
+ * CACHE_TRY_GET and CACHE_PEEK are both here; the second adds read_part_by_peek() and no more.
  *
  * A page is a pfn (the file's base plus the page's index in the file), a slot of the registry with the
  * count, and a frame with the bytes. A page in the cache has one reference, the registry's own, as a
@@ -8,19 +9,20 @@
  *
  *   in the kernel                             here
  *   --------------------------------------    ---------------------------------------------------
- *   filemap_read                              cache_read: page by page
+ *   filemap_read                              read_by_reference: page by page, or read_large
  *   filemap_get_folio: find in the XArray,    find_page: frozenref_registry_try_get, which does
  *     folio_try_get, look again                 all three
  *   folio_mark_accessed                       mark_referenced: a bit in frozenref_slot_user
  *   folio_put                                 frozenref_slot_put
- *   filemap_alloc_folio                       take_frame
+ *   filemap_alloc_folio                       frames_take
  *   filemap_add_folio of a locked folio       frozenref_registry_insert_frozen: taken, not yet found
- *   read_folio, and unlocking it after        read_page, frozenref_slot_unfreeze
+ *   read_folio, and unlocking it after        file_read_page, frozenref_slot_unfreeze
  *   folio_wait_locked                         waiting_sleep on frozenref_registry_state
  *   shrink_folio_list                         evict_page: the clock hand
  *   folio_ref_freeze in __remove_mapping      frozenref_slot_freeze(reg, slot, 1)
  *   __filemap_remove_folio, freeing it        frozenref_slot_erase_frozen
- *   truncate_inode_pages                      cache_drop_file: frozenref_registry_erase
+ *   truncate_inode_pages                      drop_file: frozenref_registry_erase_range
+ *   giving memory back                        cache_shrink: frozenref_registry_trim
  *
  * Two things are simpler here. There is no page lock: while a page is frozen it has one owner, and
  * that is all a lock would say. And there is no grace period: slots never go away, so a lookup needs
@@ -32,21 +34,31 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "frames.h"
+#include <frozenref/registry.h>
+
 #include "waiting.h"
 
 #define REFERENCED 1u /* in the slot's user bits: looked up since the hand last passed */
 
-#define LINE_BYTES 64 /* of a CPU's cache */
+#define BATCH_PAGES 16 /* looked up together by a large read */
+
+/* One short read in so many takes a reference all the same, to mark the page for the clock hand. */
+#define PEEKS_PER_MARK 64
 
 #define LIKELY(x) __builtin_expect(!!(x), 1)
 #define COLD	  __attribute__((cold, noinline))
+#define HOT	  inline __attribute__((always_inline))
 
-struct cache {
+struct page_cache {
+	struct cache base; /* with the frames */
 	struct frozenref_registry *reg;
-	struct frames frames;
 	struct waiting waiting;
 };
+
+static struct page_cache *page_cache(struct cache *base)
+{
+	return (struct page_cache *)base;
+}
 
 /* --------------------------------------------------------------------------------- making room */
 
@@ -66,8 +78,9 @@ static bool is_referenced(struct frozenref_slot *slot)
  * holds it. What the frame table says may be out of date: then it is another page of that number that
  * is judged, frozen and taken out, and its frame that is returned. Any frame will do.
  */
-static void *evict_page(struct cache *cache, uint64_t pfn, struct cache_stats *stats)
+static void *evict_page(struct cache *base, uint64_t pfn, struct cache_stats *stats)
 {
+	struct page_cache *cache = page_cache(base);
 	struct frozenref_slot *slot = frozenref_registry_slot(cache->reg, pfn);
 	void *frame;
 
@@ -87,70 +100,39 @@ static void *evict_page(struct cache *cache, uint64_t pfn, struct cache_stats *s
 	}
 	frame = frozenref_slot_erase_frozen(cache->reg, slot);
 	waiting_wake(&cache->waiting, pfn);
-	frames_set_owner(&cache->frames, frame, FRAME_NO_PFN);
+	frames_set_owner(&cache->base.frames, frame, FRAME_NO_PFN);
 	stats->evictions++;
 	return frame;
-}
-
-/* An unused frame, in the end always: no thread holds more than one page or frame at a time. */
-static void *take_frame(struct cache *cache, struct cache_stats *stats)
-{
-	unsigned looks = 0;
-	uint64_t steps = 0;
-
-	for (;;) {
-		void *frame = frames_pop(&cache->frames);
-		uint64_t pfn;
-
-		if (frame)
-			return frame;
-		pfn = frames_step(&cache->frames);
-		if (pfn != FRAME_NO_PFN)
-			frame = evict_page(cache, pfn, stats);
-		if (frame)
-			return frame;
-		/* Twice around, and all were in use: let those who use them run. */
-		if (++steps > 2 * cache->frames.n)
-			waiting_relax(&looks);
-	}
 }
 
 /* --------------------------------------------------------------------------------- reading pages */
 
 /*
- * All that the file has of a page. A short read is an error and never a page: what is behind it in the
- * frame are zeros, or some other page's bytes.
- */
-static int read_page(const struct file *file, uint64_t index, void *frame)
-{
-	uint64_t offset = index << PAGE_SHIFT;
-	uint64_t left = file->size - offset;
-
-	return file_read(file, offset, frame, left < PAGE_BYTES ? (size_t)left : PAGE_BYTES);
-}
-
-/*
  * Reads a page that the cache has not. On success *slot has a reference for the caller. -EEXIST or
  * -EBUSY: somebody else was faster, look again.
  */
-static int load_page(struct cache *cache, const struct file *file, uint64_t index,
+static int load_page(struct page_cache *cache, const struct file *file, uint64_t index,
 		     struct frozenref_slot **slot, struct cache_stats *stats)
 {
 	uint64_t pfn = file->base + index;
-	void *frame = take_frame(cache, stats);
+	void *frame = frames_take(&cache->base.frames, evict_page, &cache->base, stats);
 	int err = frozenref_registry_insert_frozen(cache->reg, pfn, 1, frame, slot);
 
 	if (err) {
-		frames_push(&cache->frames, frame);
+		frames_push(&cache->base.frames, frame);
 		return err;
 	}
-	err = read_page(file, index, frame);
+	/*
+	 * Somebody may still peek at the page that was in the frame before. That the insert has
+	 * fenced before we write lets it find out.
+	 */
+	err = file_read_page(file, index, frame);
 	if (err) {
-		frames_push(&cache->frames, frozenref_slot_erase_frozen(cache->reg, *slot));
+		frames_push(&cache->base.frames, frozenref_slot_erase_frozen(cache->reg, *slot));
 		*slot = NULL;
 	} else {
 		stats->loads++;
-		frames_set_owner(&cache->frames, frame, pfn);
+		frames_set_owner(&cache->base.frames, frame, pfn);
 		/* Two references: the registry's own and the caller's. */
 		frozenref_slot_unfreeze(cache->reg, *slot, 2);
 	}
@@ -159,7 +141,7 @@ static int load_page(struct cache *cache, const struct file *file, uint64_t inde
 }
 
 /* A reference on a page that was not found at once. */
-static COLD int get_page_slow(struct cache *cache, const struct file *file, uint64_t index,
+static COLD int get_page_slow(struct page_cache *cache, const struct file *file, uint64_t index,
 			      struct frozenref_slot **slot, struct cache_stats *stats)
 {
 	uint64_t pfn = file->base + index;
@@ -194,22 +176,6 @@ static COLD int get_page_slow(struct cache *cache, const struct file *file, uint
 	return -ESTALE;
 }
 
-struct frozenref_slot *cache_get_page(struct cache *cache, const struct file *file, uint64_t index,
-				      struct cache_stats *stats, int *err)
-{
-	struct frozenref_slot *slot = frozenref_registry_try_get(cache->reg, file->base + index);
-
-	*err = 0;
-	if (!slot)
-		*err = get_page_slow(cache, file, index, &slot, stats);
-	return *err ? NULL : slot;
-}
-
-void cache_put_page(struct cache *cache, struct frozenref_slot *slot)
-{
-	frozenref_slot_put(cache->reg, slot);
-}
-
 static inline void mark_referenced(struct frozenref_slot *slot)
 {
 	/* Look before writing: the line stays shared among those who only read the bit. */
@@ -217,19 +183,11 @@ static inline void mark_referenced(struct frozenref_slot *slot)
 		__atomic_fetch_or(frozenref_slot_user(slot), REFERENCED, __ATOMIC_RELAXED);
 }
 
-/* A line is copied in a few moves, where a length that may be anything takes a string instruction. */
-static inline void copy_out(void *buffer, const unsigned char *bytes, size_t length)
-{
-	if (length == LINE_BYTES)
-		memcpy(buffer, bytes, LINE_BYTES);
-	else
-		memcpy(buffer, bytes, length);
-}
-
 /* The part of a read that lies within one page: what a hit costs is all here. */
-static inline int read_from_page(struct cache *cache, const struct file *file, uint64_t offset,
-				 void *buffer, size_t length, struct cache_stats *stats)
+static HOT int read_part(struct cache *base, const struct file *file, uint64_t offset, void *buffer,
+			 size_t length, struct cache_stats *stats)
 {
+	struct page_cache *cache = page_cache(base);
 	uint64_t index = offset >> PAGE_SHIFT;
 	struct frozenref_slot *slot = frozenref_registry_try_get(cache->reg, file->base + index);
 	const unsigned char *frame;
@@ -244,107 +202,219 @@ static inline int read_from_page(struct cache *cache, const struct file *file, u
 			return err;
 	}
 	frame = frozenref_slot_object(slot);
-	copy_out(buffer, frame + (offset & (PAGE_BYTES - 1)), length);
+	cache_copy(buffer, frame + (offset & (PAGE_BYTES - 1)), length);
 	frozenref_slot_put(cache->reg, slot);
 	return 0;
 }
 
-int cache_read(struct cache *cache, const struct file *file, uint64_t offset, void *buffer,
-	       size_t length, struct cache_stats *stats)
+/*
+ * A short read without a reference: so a popular page's counter stays unwritten. The frames stay
+ * mapped while the cache lives, which is what the registry was promised for it. A false is not a miss
+ * yet: the page may have been taken out, or just come back.
+ */
+static HOT int read_part_by_peek(struct cache *base, const struct file *file, uint64_t offset,
+				 void *buffer, size_t length, struct cache_stats *stats)
 {
-	if (file_is_gone(file))
-		return -ESTALE;
-	while (length) {
-		size_t room = PAGE_BYTES - (size_t)(offset & (PAGE_BYTES - 1));
-		size_t part = length < room ? length : room;
-		int err = read_from_page(cache, file, offset, buffer, part, stats);
+	struct page_cache *cache = page_cache(base);
+
+	if (LIKELY(length <= CACHE_LINE_BYTES && ++stats->peeks % PEEKS_PER_MARK)) {
+		if (LIKELY(frozenref_registry_peek(cache->reg, file->base + (offset >> PAGE_SHIFT),
+						   offset & (PAGE_BYTES - 1), buffer, length)))
+			return 0;
+		stats->unpeeked++;
+	}
+	return read_part(base, file, offset, buffer, length, stats);
+}
+
+/* The bytes of a read that lie in a page: from *offset on, as many as are returned. */
+static size_t part_in_page(uint64_t index, uint64_t begin, uint64_t end, uint64_t *offset)
+{
+	uint64_t page = index << PAGE_SHIFT;
+	uint64_t page_end = page + PAGE_BYTES;
+
+	*offset = begin > page ? begin : page;
+	return (size_t)((end < page_end ? end : page_end) - *offset);
+}
+
+/*
+ * The part of a large read that lies within these pages. They are looked up together, so that their
+ * slots come from memory at the same time. Those that are there are copied and put first: a thread
+ * that waits for a frame, or for another thread's page, must not hold any.
+ */
+static int read_batch(struct page_cache *cache, const struct file *file, uint64_t first,
+		      unsigned npages, uint64_t begin, unsigned char *buffer, uint64_t end,
+		      struct cache_stats *stats)
+{
+	struct frozenref_slot *slots[BATCH_PAGES];
+	uint64_t pfns[BATCH_PAGES] = { 0 };
+	uint64_t offset;
+	size_t found;
+
+	for (unsigned i = 0; i < npages; i++)
+		pfns[i] = file->base + first + i;
+	found = frozenref_registry_try_get_batch(cache->reg, pfns, npages, slots);
+	for (unsigned i = 0; i < npages; i++) {
+		size_t length = part_in_page(first + i, begin, end, &offset);
+		const unsigned char *frame;
+
+		if (!slots[i])
+			continue;
+		mark_referenced(slots[i]);
+		frame = frozenref_slot_object(slots[i]);
+		memcpy(buffer + (offset - begin), frame + (offset & (PAGE_BYTES - 1)), length);
+		frozenref_slot_put(cache->reg, slots[i]);
+	}
+	for (unsigned i = 0; found < npages && i < npages; i++) {
+		size_t length = part_in_page(first + i, begin, end, &offset);
+		int err = slots[i] ? 0
+				   : read_part(&cache->base, file, offset,
+					       buffer + (offset - begin), length, stats);
 
 		if (err)
 			return err;
-		buffer = (unsigned char *)buffer + part;
-		offset += part;
-		length -= part;
 	}
 	return 0;
 }
 
+static int read_large(struct page_cache *cache, const struct file *file, uint64_t begin,
+		      unsigned char *buffer, size_t length, struct cache_stats *stats)
+{
+	uint64_t end = begin + length;
+	uint64_t last = (end - 1) >> PAGE_SHIFT;
+
+	for (uint64_t first = begin >> PAGE_SHIFT; first <= last; first += BATCH_PAGES) {
+		unsigned npages =
+			last - first < BATCH_PAGES ? (unsigned)(last - first + 1) : BATCH_PAGES;
+		uint64_t batch_end = (first + npages) << PAGE_SHIFT;
+		int err;
+
+		if (file_is_gone(file))
+			return -ESTALE;
+		batch_end = batch_end < end ? batch_end : end;
+		err = read_batch(cache, file, first, npages, begin, buffer, batch_end, stats);
+		if (err)
+			return err;
+		buffer += batch_end - begin;
+		begin = batch_end;
+	}
+	return 0;
+}
+
+static int read_by_reference(struct cache *base, const struct file *file, uint64_t offset,
+			     void *buffer, size_t length, struct cache_stats *stats)
+{
+	if (length > PAGE_BYTES)
+		return read_large(page_cache(base), file, offset, buffer, length, stats);
+	return cache_read_by_page(read_part, base, file, offset, buffer, length, stats);
+}
+
+static int read_by_peek(struct cache *base, const struct file *file, uint64_t offset, void *buffer,
+			size_t length, struct cache_stats *stats)
+{
+	if (length > PAGE_BYTES)
+		return read_large(page_cache(base), file, offset, buffer, length, stats);
+	return cache_read_by_page(read_part_by_peek, base, file, offset, buffer, length, stats);
+}
+
+static int hold_page(struct cache *base, const struct file *file, uint64_t index,
+		     struct cache_hold *hold, struct cache_stats *stats)
+{
+	struct page_cache *cache = page_cache(base);
+	struct frozenref_slot *slot = frozenref_registry_try_get(cache->reg, file->base + index);
+	int err = slot ? 0 : get_page_slow(cache, file, index, &slot, stats);
+
+	if (err)
+		return err;
+	hold->page = slot;
+	hold->bytes = frozenref_slot_object(slot);
+	return 0;
+}
+
+static void unhold_page(struct cache *base, struct cache_hold *hold)
+{
+	frozenref_slot_put(page_cache(base)->reg, hold->page);
+}
+
 /* ------------------------------------------------------------------------------ the cache's life */
 
-void cache_drop_file(struct cache *cache, const struct file *file)
+static void drop_file(struct cache *base, const struct file *file)
 {
-	uint64_t pages = file_pages(file);
-
-	for (uint64_t index = 0; index < pages; index++) {
-		/* Not there, or in the hands of a thread that reads it or takes it out: as well. */
-		(void)frozenref_registry_erase(cache->reg, file->base + index);
-	}
+	/* Pages in the hands of a thread that reads them or takes them out stay: as well. */
+	(void)frozenref_registry_erase_range(page_cache(base)->reg, file->base,
+					     file->base + file_pages(file) - 1, NULL);
 }
 
 /* The last holder of a dropped page has left. */
 static void release_page(void *frame, uint64_t pfn, uint64_t npages, void *arg)
 {
-	struct cache *cache = arg;
+	struct page_cache *cache = arg;
 
 	(void)pfn;
 	(void)npages;
-	frames_push(&cache->frames, frame);
+	frames_push(&cache->base.frames, frame);
 }
 
-uint64_t cache_frames_min(unsigned threads)
+static uint64_t trim_tables(struct cache *base)
 {
-	/* Each may hold one; as many again, so that the hand has something to choose from. */
-	return 2 * (uint64_t)threads + 2;
+	return frozenref_registry_trim(page_cache(base)->reg);
 }
 
-int cache_create(struct cache **cachep, uint64_t nframes)
+static void count_usage(struct cache *base, struct cache_usage *usage)
 {
+	struct frozenref_registry_stats stats = FROZENREF_REGISTRY_STATS_INIT;
+
+	frozenref_registry_stats(page_cache(base)->reg, &stats);
+	usage->tables = stats.bytes_resident;
+	usage->revivals = stats.revivals;
+}
+
+static int destroy(struct cache *base)
+{
+	struct page_cache *cache = page_cache(base);
+	int err = frozenref_registry_destroy(cache->reg);
+
+	if (!err)
+		waiting_exit(&cache->waiting);
+	return err;
+}
+
+int cache_registry_create(struct cache **base, bool peek)
+{
+	static const struct cache_ops by_reference = {
+		.read = read_by_reference,
+		.hold = hold_page,
+		.unhold = unhold_page,
+		.drop_file = drop_file,
+		.trim = trim_tables,
+		.usage = count_usage,
+		.destroy = destroy,
+	};
+	static const struct cache_ops by_peek = {
+		.read = read_by_peek,
+		.hold = hold_page,
+		.unhold = unhold_page,
+		.drop_file = drop_file,
+		.trim = trim_tables,
+		.usage = count_usage,
+		.destroy = destroy,
+	};
 	struct frozenref_registry_config config = FROZENREF_REGISTRY_CONFIG_INIT;
-	struct cache *cache = aligned_alloc(_Alignof(struct cache), sizeof(*cache));
+	struct page_cache *cache = aligned_alloc(_Alignof(struct page_cache), sizeof(*cache));
 	int err;
 
 	if (!cache)
 		return -ENOMEM;
-	err = frames_init(&cache->frames, nframes);
-	if (err)
-		goto free_cache;
 	config.page_shift = PAGE_SHIFT;
+	config.flags = peek ? FROZENREF_REGISTRY_PEEKABLE : 0;
 	config.release = release_page;
 	config.arg = cache;
 	err = frozenref_registry_create(&cache->reg, &config);
-	if (err)
-		goto free_frames;
-	waiting_init(&cache->waiting);
-	*cachep = cache;
-	return 0;
-free_frames:
-	frames_exit(&cache->frames);
-free_cache:
-	free(cache);
-	return err;
-}
-
-int cache_destroy(struct cache *cache, const struct file_set *set)
-{
-	int err;
-
-	for (uint32_t i = 0; i < set->nfiles; i++)
-		cache_drop_file(cache, &set->files[i]);
-	err = frozenref_registry_destroy(cache->reg);
-	if (err)
+	if (err) {
+		free(cache);
 		return err;
-	waiting_exit(&cache->waiting);
-	frames_exit(&cache->frames);
-	free(cache);
+	}
+	cache->base.ops = peek ? &by_peek : &by_reference;
+	waiting_init(&cache->waiting);
+	*base = &cache->base;
 	return 0;
-}
-
-void cache_usage(struct cache *cache, struct cache_usage *usage)
-{
-	struct frozenref_registry_stats stats = FROZENREF_REGISTRY_STATS_INIT;
-
-	frozenref_registry_stats(cache->reg, &stats);
-	usage->cap = cache->frames.n << PAGE_SHIFT;
-	usage->resident = frames_resident(&cache->frames);
-	usage->registry = stats.bytes_resident;
-	usage->revivals = stats.revivals;
 }

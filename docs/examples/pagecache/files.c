@@ -282,6 +282,14 @@ int file_read(const struct file *file, uint64_t offset, void *buffer, size_t len
 	return 0;
 }
 
+int file_read_page(const struct file *file, uint64_t index, void *frame)
+{
+	uint64_t offset = index << PAGE_SHIFT;
+	uint64_t left = file->size - offset;
+
+	return file_read(file, offset, frame, left < PAGE_BYTES ? (size_t)left : PAGE_BYTES);
+}
+
 bool file_looks_changed(const struct file *file)
 {
 	struct stat status;

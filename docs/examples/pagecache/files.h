@@ -51,6 +51,12 @@ uint64_t file_pages(const struct file *file);
 /* Reads exactly length bytes. 0; -ESTALE: the file is shorter by now; or another negative errno. */
 int file_read(const struct file *file, uint64_t offset, void *buffer, size_t length);
 
+/*
+ * Reads all that the file has of a page. A short read is an error and never a page: what is behind it
+ * in the frame are zeros, or some other page's bytes.
+ */
+int file_read_page(const struct file *file, uint64_t index, void *frame);
+
 /* Whether size or time say that the file is another than was opened. */
 bool file_looks_changed(const struct file *file);
 

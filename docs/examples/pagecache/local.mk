@@ -3,6 +3,9 @@
 pagecache_sources = \
 	docs/examples/pagecache/cache.c \
 	docs/examples/pagecache/cache.h \
+	docs/examples/pagecache/cache_cas.c \
+	docs/examples/pagecache/cache_modes.c \
+	docs/examples/pagecache/cache_rwlock.c \
 	docs/examples/pagecache/files.c \
 	docs/examples/pagecache/files.h \
 	docs/examples/pagecache/frames.c \

@@ -112,30 +112,23 @@ static void run_rounds(struct crew *crew, struct report *report, unsigned rounds
 /* ------------------------------------------------------------------------------------- self-test */
 
 /*
- * Spoils a page on purpose: a bit in each piece of it. The reference that is returned keeps it in the
+ * Spoils a page on purpose: a bit in each piece of it. The hold keeps it in the
  * cache, so the run has to come across it. No thread reads meanwhile.
  */
-static struct frozenref_slot *spoil_page(struct cache *cache, struct file_set *set)
+static bool spoil_page(struct cache *cache, struct file_set *set, struct cache_hold *hold)
 {
 	for (uint32_t i = 0; i < set->nfiles; i++) {
 		const struct file *file = &set->files[i];
 		struct cache_stats stats = { 0 };
-		struct frozenref_slot *slot;
-		unsigned char *frame;
-		int err;
 
-		if (file_is_gone(file))
+		if (file_is_gone(file) || cache_hold(cache, file, 0, hold, &stats))
 			continue;
-		slot = cache_get_page(cache, file, 0, &stats, &err);
-		if (!slot)
-			continue;
-		frame = frozenref_slot_object(slot);
 		for (uint64_t at = 0; at < PAGE_BYTES && at < file->size; at += VERIFY_LINE)
-			frame[at] ^= 1;
+			hold->bytes[at] ^= 1;
 		say("self-test: spoiled the first page of %s", file->path);
-		return slot;
+		return true;
 	}
-	return NULL;
+	return false;
 }
 
 /* ---------------------------------------------------------------------------------- putting together */
@@ -143,7 +136,8 @@ static struct frozenref_slot *spoil_page(struct cache *cache, struct file_set *s
 static int measure_with(struct cache *cache, struct file_set *set, const struct verifier *verifier,
 			struct report *report, unsigned rounds)
 {
-	struct frozenref_slot *spoiled = NULL;
+	struct cache_hold hold;
+	bool spoiled = false;
 	struct crew *crew;
 	int err = crew_create(&crew, report->options->threads, cache, set, verifier);
 
@@ -151,16 +145,20 @@ static int measure_with(struct cache *cache, struct file_set *set, const struct 
 		return fail("cannot start the threads", err);
 	cache_usage(cache, &report->usage);
 	warm_up(crew, report);
-	say("%u files, %.1f MiB: reading for %g s with %u threads and %.1f MiB of memory",
+	say("%u files, %.1f MiB: reading for %g s with %u threads and %.1f MiB of memory, by %s",
 	    set->nfiles, (double)set->bytes / MIB, report->options->seconds,
-	    report->options->threads, (double)report->usage.cap / MIB);
+	    report->options->threads, (double)report->usage.cap / MIB,
+	    options_mode_name(report->options->mode));
 	if (report->options->self_test)
-		spoiled = spoil_page(cache, set);
+		spoiled = spoil_page(cache, set, &hold);
 	run_rounds(crew, report, rounds);
 	crew_destroy(crew);
 	if (spoiled)
-		cache_put_page(cache, spoiled);
+		cache_unhold(cache, &hold);
 	cache_usage(cache, &report->usage);
+	for (uint32_t i = 0; i < set->nfiles; i++)
+		cache_drop_file(cache, &set->files[i]);
+	report->given_back = cache_shrink(cache);
 	report->interrupted = interrupt_requested();
 	report_print(report);
 	if (report_mismatches(report))
@@ -223,7 +221,7 @@ static int run_on(struct file_set *set, const struct options *options)
 
 	if (!frames)
 		return EXIT_NO_RUN;
-	err = cache_create(&cache, frames);
+	err = cache_create(&cache, options->mode, frames, set->npages);
 	if (err)
 		return fail("cannot make the cache", err);
 	err = verify_prepare(&verifier, set);

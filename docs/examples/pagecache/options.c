@@ -12,7 +12,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "frames.h"
 #include "terminal.h"
 
 #define THREADS_MAX 1024
@@ -25,12 +24,17 @@ static const char usage[] =
 	"the source tree) through a page cache in user space, verifies every byte, and reports\n"
 	"beside it the same reads through pread(2).\n"
 	"\n"
+	"      --mode=MODE         how a page is found and held (default: try_get)\n"
+	"                            try_get   by a reference from the registry\n"
+	"                            peek      as try_get, but 64-byte reads do without one\n"
+	"                            cas       by a loop around a compare-and-swap\n"
+	"                            rwlock    in a hash table under a reader-writer lock\n"
 	"  -t, --threads=N         threads that read (default: one a CPU, at least 2)\n"
 	"  -s, --seconds=N         how long to run (default: 10)\n"
 	"  -m, --memory=SIZE       most memory for pages: bytes with K, M or G, a share of the\n"
 	"                          data with %, or all (default: 25%)\n"
-	"  -r, --read-size=SIZE    bytes a read: 64, page, both, or a power of two in between\n"
-	"                          (default: both)\n"
+	"  -r, --read-size=SIZE    bytes a read: 64, page, both, or a power of two from 64 to\n"
+	"                          65536 (default: both)\n"
 	"      --json              report as JSON\n"
 	"      --self-test         spoil one cached page on purpose: the run has to find it\n"
 	"  -h, --help              this text\n"
@@ -38,13 +42,21 @@ static const char usage[] =
 	"Ctrl-C ends a run early, with its report. The exit status is 0 if all bytes were right,\n"
 	"1 if one was not, and 2 if the run could not be made.\n";
 
-enum { OPTION_JSON = 256, OPTION_SELF_TEST };
+enum { OPTION_JSON = 256, OPTION_MODE, OPTION_SELF_TEST };
+
+static const char *const mode_names[CACHE_MODES] = {
+	[CACHE_TRY_GET] = "try_get",
+	[CACHE_PEEK] = "peek",
+	[CACHE_CAS] = "cas",
+	[CACHE_RWLOCK] = "rwlock",
+};
 
 static const struct option long_options[] = {
 	{ "threads", required_argument, NULL, 't' },
 	{ "seconds", required_argument, NULL, 's' },
 	{ "memory", required_argument, NULL, 'm' },
 	{ "read-size", required_argument, NULL, 'r' },
+	{ "mode", required_argument, NULL, OPTION_MODE },
 	{ "json", no_argument, NULL, OPTION_JSON },
 	{ "self-test", no_argument, NULL, OPTION_SELF_TEST },
 	{ "help", no_argument, NULL, 'h' },
@@ -63,6 +75,17 @@ static bool parse_number(const char *text, double *number, char **end)
 	errno = 0;
 	*number = strtod(text, end);
 	return *end != text && !errno && isfinite(*number) && *number >= 0;
+}
+
+static bool parse_mode(struct options *options, const char *text)
+{
+	for (unsigned mode = 0; mode < CACHE_MODES; mode++) {
+		if (!strcmp(text, mode_names[mode])) {
+			options->mode = (enum cache_mode)mode;
+			return true;
+		}
+	}
+	return complain("mode", text, "give try_get, peek, cas or rwlock");
 }
 
 static bool parse_threads(struct options *options, const char *text)
@@ -154,9 +177,9 @@ static bool parse_read_size(struct options *options, const char *text)
 		return true;
 	}
 	size = strtoul(text, &end, 10);
-	if (*end || size < SIZE_MIN || size > PAGE_BYTES || size & (size - 1))
+	if (*end || size < SIZE_MIN || size > OPTIONS_SIZE_MAX || size & (size - 1))
 		return complain("read-size", text,
-				"give 64, page, both, or a power of two from 64 to 4096");
+				"give 64, page, both, or a power of two from 64 to 65536");
 	options->sizes[0] = (unsigned)size;
 	return true;
 }
@@ -178,6 +201,9 @@ static enum options_answer parse_one(struct options *options, int option)
 	case 'r':
 		good = parse_read_size(options, optarg);
 		break;
+	case OPTION_MODE:
+		good = parse_mode(options, optarg);
+		break;
 	case OPTION_JSON:
 		options->json = true;
 		break;
@@ -192,6 +218,11 @@ static enum options_answer parse_one(struct options *options, int option)
 		return OPTIONS_WRONG;
 	}
 	return good ? OPTIONS_RUN : OPTIONS_WRONG;
+}
+
+const char *options_mode_name(enum cache_mode mode)
+{
+	return mode_names[mode];
 }
 
 enum options_answer options_parse(struct options *options, int argc, char **argv)

@@ -8,9 +8,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "cache.h"
+
 #define OPTIONS_SIZES_MAX 2
+#define OPTIONS_SIZE_MAX  65536 /* largest piece that is read at once */
 
 struct options {
+	enum cache_mode mode;
 	unsigned threads;
 	double seconds;
 	/* How much memory the pages may take: bytes, or a share of the data, or as much as all need. */
@@ -30,6 +34,9 @@ enum options_answer {
 	OPTIONS_DONE,  /* --help was asked for and given */
 	OPTIONS_WRONG, /* said on stderr */
 };
+
+/* As the user writes it. */
+const char *options_mode_name(enum cache_mode mode);
 
 enum options_answer options_parse(struct options *options, int argc, char **argv);
 

@@ -74,10 +74,10 @@ uint64_t report_mismatches(const struct report *report)
 	return sum_all(report).mismatches;
 }
 
-/* In percent. */
+/* In percent of pages. */
 static double hit_rate(const struct tally *tally)
 {
-	uint64_t lookups = tally->reads + tally->stale + tally->mismatches;
+	uint64_t lookups = tally->pages;
 
 	return lookups && lookups >= tally->cache.misses
 		       ? 100.0 * (double)(lookups - tally->cache.misses) / (double)lookups
@@ -165,9 +165,10 @@ static void print_text(const struct report *report)
 	struct tally pread = sum_way(report, WAY_PREAD);
 	struct tally all = sum_all(report);
 
-	printf("%u files, %.1f MiB in %llu pages; %u threads, %.1f s%s\n", set->nfiles,
+	printf("%u files, %.1f MiB in %llu pages; %u threads, %.1f s%s; by %s\n", set->nfiles,
 	       mib(set->bytes), ull(set->npages), report->options->threads, report->seconds,
-	       report->interrupted ? ", interrupted" : "");
+	       report->interrupted ? ", interrupted" : "",
+	       options_mode_name(report->options->mode));
 	printf("medians of %3u rounds    page cache        pread(2)    ratio       hits\n",
 	       report->measures[0].rounds);
 	for (unsigned i = 0; i < report->nmeasures; i++)
@@ -178,9 +179,13 @@ static void print_text(const struct report *report)
 	       ull(all.cache.evictions), ull(all.cache.in_use));
 	printf("loads       %llu; waited %llu times for another thread's\n", ull(all.cache.loads),
 	       ull(all.cache.waits));
+	if (all.cache.peeks)
+		printf("peeks       %llu, and %llu times it then took a reference\n",
+		       ull(all.cache.peeks), ull(all.cache.unpeeked));
 	printf("revivals    %llu\n", ull(report->usage.revivals));
-	printf("memory      %.2f MiB of pages, at most %.2f MiB; %.2f MiB for the registry\n",
-	       mib(report->usage.resident), mib(report->usage.cap), mib(report->usage.registry));
+	printf("memory      %.2f MiB of pages, at most %.2f MiB; %.2f MiB to find them\n",
+	       mib(report->usage.resident), mib(report->usage.cap), mib(report->usage.tables));
+	printf("given back  %.2f MiB, when the cache was emptied\n", mib(report->given_back));
 	printf("files       %llu skipped, %llu changed meanwhile (%llu reads given up)\n",
 	       ull(set->skipped), ull(set->files_gone), ull(all.stale));
 	printf("mismatches  %llu in %llu reads, each verified to the last byte\n",
@@ -210,8 +215,9 @@ static void print_json(const struct report *report)
 	struct tally cache = sum_way(report, WAY_CACHE);
 	struct tally all = sum_all(report);
 
-	printf("{\n  \"files\": %u,\n  \"bytes\": %llu,\n  \"pages\": %llu,\n", set->nfiles,
-	       ull(set->bytes), ull(set->npages));
+	printf("{\n  \"mode\": \"%s\",\n  \"files\": %u,\n  \"bytes\": %llu,\n  \"pages\": %llu,\n",
+	       options_mode_name(report->options->mode), set->nfiles, ull(set->bytes),
+	       ull(set->npages));
 	printf("  \"skipped\": %llu,\n  \"changed_files\": %llu,\n  \"stale_reads\": %llu,\n",
 	       ull(set->skipped), ull(set->files_gone), ull(all.stale));
 	printf("  \"threads\": %u,\n  \"seconds\": %.3f,\n  \"interrupted\": %s,\n",
@@ -226,9 +232,11 @@ static void print_json(const struct report *report)
 	       ull(all.cache.in_use));
 	printf("  \"loads\": %llu,\n  \"waits\": %llu,\n  \"revivals\": %llu,\n",
 	       ull(all.cache.loads), ull(all.cache.waits), ull(report->usage.revivals));
+	printf("  \"peeks\": %llu,\n  \"unpeeked\": %llu,\n  \"given_back\": %llu,\n",
+	       ull(all.cache.peeks), ull(all.cache.unpeeked), ull(report->given_back));
 	printf("  \"memory_cap\": %llu,\n  \"memory_resident\": %llu,\n"
 	       "  \"memory_registry\": %llu,\n",
-	       ull(report->usage.cap), ull(report->usage.resident), ull(report->usage.registry));
+	       ull(report->usage.cap), ull(report->usage.resident), ull(report->usage.tables));
 	printf("  \"verified_reads\": %llu,\n  \"mismatches\": %llu\n}\n", ull(all.reads),
 	       ull(all.mismatches));
 }

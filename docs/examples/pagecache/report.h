@@ -30,7 +30,8 @@ struct report {
 	struct measure measures[OPTIONS_SIZES_MAX];
 	struct tally warm_up;
 	struct cache_usage usage;
-	double seconds; /* that the run took */
+	uint64_t given_back; /* bytes that the cache gave back once it was emptied */
+	double seconds;	     /* that the run took */
 	bool interrupted;
 };
 

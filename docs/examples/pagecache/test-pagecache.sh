@@ -96,6 +96,45 @@ test_self_test()
 	verdict $? "a spoiled page is noticed"
 }
 
+# All ways to find and hold a page: evicting all the time, with room for all, with large reads, and with
+# a page that is wrong.
+test_mode()
+{
+	run --mode="$1" --threads=4 --seconds=0.5 --memory=64K --json "$work/data"
+	[ $status -eq 0 ] && says "\"mode\": \"$1\"" && [ "$(number mismatches)" -eq 0 ] &&
+		[ "$(number evictions)" -gt 0 ] && [ "$(number verified_reads)" -gt 1000 ] &&
+		[ "$(number memory_resident)" -le 65536 ]
+	verdict $? "$1: evicts all the time and is right"
+
+	run --mode="$1" --threads=2 --seconds=0.2 --memory=all --json "$work/data"
+	[ $status -eq 0 ] && [ "$(number mismatches)" -eq 0 ] && [ "$(number evictions)" -eq 0 ] &&
+		[ "$(number hit_rate)" = 1.000000 ] && [ "$(number given_back)" -ge 1500000 ]
+	verdict $? "$1: hits all the time, and gives its memory back when it is emptied"
+
+	for memory in 128K all; do
+		run --mode="$1" --threads=3 --seconds=0.3 --memory=$memory --read-size=65536 --json \
+			"$work/data"
+		[ $status -eq 0 ] && [ "$(number mismatches)" -eq 0 ] &&
+			[ "$(number verified_reads)" -gt 100 ] && says '"read_size": 65536'
+		verdict $? "$1: reads of 16 pages, in memory: $memory"
+	done
+
+	run --mode="$1" --seconds=0.5 --self-test --json "$work/data"
+	[ $status -eq 1 ] && [ "$(number mismatches)" -gt 0 ]
+	verdict $? "$1: a spoiled page is noticed"
+}
+
+test_modes()
+{
+	for mode in try_get peek cas rwlock; do
+		test_mode $mode
+	done
+	run --mode=peek --seconds=0.3 --memory=all --read-size=64 --json "$work/data"
+	[ $status -eq 0 ] && [ "$(number peeks)" -gt 1000 ] &&
+		[ "$(number unpeeked)" -lt "$(($(number peeks) / 100))" ]
+	verdict $? "peek: hardly any short read of a page in memory takes a reference"
+}
+
 test_odd_folders()
 {
 	mkdir -p "$work/empty/folder" "$work/odd"
@@ -166,13 +205,15 @@ settle()
 	sleep 0.5
 }
 
-test_changing_files()
+# Files that change while they are read in mode $1.
+test_changing_files_in()
 {
+	rm -rf "$work/changing"
 	mkdir "$work/changing"
 	for name in shrinks empties rewritten appended removed stays; do
 		make_file 400000 "$work/changing/$name"
 	done
-	"$pagecache" --threads=3 --seconds=3 --memory=64K --json "$work/changing" \
+	"$pagecache" --mode="$1" --threads=3 --seconds=3 --memory=64K --json "$work/changing" \
 		>"$work/out" 2>"$work/err" &
 	pid=$!
 	settle
@@ -187,8 +228,14 @@ test_changing_files()
 	[ $status -eq 0 ] && [ "$(number mismatches)" -eq 0 ] && [ "$(number changed_files)" -eq 3 ] &&
 		[ "$(number stale_reads)" -gt 0 ] && says 'shrinks shrank from 400000 to 100001' &&
 		says 'empties shrank from 400000 to 0' && says 'rewritten changed on disk'
-	verdict $? "files that shrink or change are left out, and nothing else"
+	verdict $? "$1: files that shrink or change are left out, and nothing else"
+}
 
+test_changing_files()
+{
+	for mode in try_get peek cas rwlock; do
+		test_changing_files_in $mode
+	done
 	mkdir "$work/vanishing"
 	make_file 300000 "$work/vanishing/file"
 	"$pagecache" --seconds=30 --memory=64K --json "$work/vanishing" >"$work/out" 2>"$work/err" &
@@ -245,7 +292,10 @@ test_options()
 	wrong --seconds=nan 'give a number'
 	wrong --seconds=soon 'give a number'
 	wrong --read-size=63 'power of two'
-	wrong --read-size=8192 'power of two'
+	wrong --read-size=131072 'power of two'
+	wrong --read-size=12288 'power of two'
+	wrong --mode=lock 'try_get, peek, cas or rwlock'
+	wrong --mode= 'try_get, peek, cas or rwlock'
 	wrong --read-size=-64 'power of two'
 	wrong --read-size=64K 'power of two'
 	wrong --nonsense 'pagecache --help'
@@ -256,6 +306,7 @@ make_data "$work/data"
 test_eviction
 test_all_in_memory
 test_self_test
+test_modes
 test_odd_folders
 test_unreadable
 test_few_descriptors

@@ -100,9 +100,9 @@ bool verify_bytes(const struct verifier *verifier, const struct file *file, uint
 bool verify_file_changed(const struct verifier *verifier, const struct file *file, uint64_t offset,
 			 size_t length)
 {
-	unsigned char page[PAGE_BYTES];
+	unsigned char bytes[VERIFY_MAX];
 
 	/* A time stamp may be too coarse, or late; then what the file says now decides. */
-	return file_looks_changed(file) || file_read(file, offset, page, length) ||
-	       !verify_bytes(verifier, file, offset, page, length);
+	return file_looks_changed(file) || file_read(file, offset, bytes, length) ||
+	       !verify_bytes(verifier, file, offset, bytes, length);
 }

@@ -16,6 +16,7 @@
 #include "files.h"
 
 #define VERIFY_LINE 64
+#define VERIFY_MAX  ((size_t)64 * 1024) /* bytes that are verified at once */
 
 struct verifier {
 	struct file_set *set;
@@ -29,7 +30,7 @@ struct verifier {
 int verify_prepare(struct verifier *verifier, struct file_set *set);
 void verify_free(struct verifier *verifier);
 
-/* Whether these are the bytes at offset, a multiple of VERIFY_LINE; within one page. */
+/* Whether these are the bytes at offset, a multiple of VERIFY_LINE; at most VERIFY_MAX. */
 bool verify_bytes(const struct verifier *verifier, const struct file *file, uint64_t offset,
 		  const void *bytes, size_t length);
 

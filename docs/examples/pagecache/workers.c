@@ -15,7 +15,7 @@
 #include "terminal.h"
 
 /* Many enough that reading the clock costs little; few enough that their copies stay in the L2. */
-#define BATCH_BYTES	((size_t)64 * 1024)
+#define BATCH_BYTES	VERIFY_MAX
 #define BATCH_MAX	256u
 #define DRAWS_MAX	1000000
 #define MISMATCHES_SAID 10
@@ -192,8 +192,10 @@ static void (*const read_batch[WAYS])(struct worker *, unsigned) = {
 
 static void forget_file(struct crew *crew, struct file *file, int err)
 {
-	if (files_forget(crew->set, file, err))
-		cache_drop_file(crew->cache, file);
+	if (!files_forget(crew->set, file, err))
+		return;
+	cache_drop_file(crew->cache, file);
+	cache_shrink(crew->cache);
 }
 
 static void report_mismatch(struct crew *crew, const struct piece *piece)
@@ -215,6 +217,8 @@ static void verify_piece(struct worker *worker, const struct piece *piece, const
 	struct tally *tally = &worker->tally;
 	int err = piece->err;
 
+	/* Pieces are aligned: they touch no page more than they need. */
+	tally->pages += ((uint64_t)piece->length + PAGE_BYTES - 1) >> PAGE_SHIFT;
 	if (!err) {
 		tally->reads++;
 		if (verify_bytes(crew->verifier, piece->file, piece->offset, bytes, piece->length))
@@ -291,6 +295,7 @@ static void *work(void *arg)
 void tally_add(struct tally *sum, const struct tally *tally)
 {
 	sum->reads += tally->reads;
+	sum->pages += tally->pages;
 	sum->mismatches += tally->mismatches;
 	sum->stale += tally->stale;
 	sum->cache.misses += tally->cache.misses;
@@ -298,6 +303,8 @@ void tally_add(struct tally *sum, const struct tally *tally)
 	sum->cache.waits += tally->cache.waits;
 	sum->cache.evictions += tally->cache.evictions;
 	sum->cache.in_use += tally->cache.in_use;
+	sum->cache.peeks += tally->cache.peeks;
+	sum->cache.unpeeked += tally->cache.unpeeked;
 }
 
 void crew_run(struct crew *crew, const struct slice *slice, struct tally *tally)

@@ -27,7 +27,7 @@ enum way {
 
 struct slice {
 	enum way way;
-	unsigned read_size; /* a power of two from VERIFY_LINE to PAGE_BYTES */
+	unsigned read_size; /* a power of two from VERIFY_LINE to VERIFY_MAX */
 	uint64_t seed;	    /* of the random sequence */
 	uint64_t ns;	    /* how long it lasts */
 	/* Instead of random pieces, and until they are done: these many pages in order. */
@@ -37,6 +37,7 @@ struct slice {
 /* What a slice, or several, came to. */
 struct tally {
 	uint64_t reads;	     /* that were handed out and verified */
+	uint64_t pages;	     /* that reads asked for, also those that failed */
 	double per_second;   /* all threads together, by the time spent reading; of one slice */
 	uint64_t mismatches; /* wrong bytes, and the file is what it was */
 	uint64_t stale;	     /* reads given up, or found wrong, since the file had changed */
