@@ -59,7 +59,7 @@ static int check_config(const struct frozenref_registry_config *config)
 		return -EINVAL;
 	if (config->backend && !frozenref__backend_is_valid(config->backend))
 		return -EINVAL;
-#ifdef __powerpc__
+#if defined(__powerpc__) || defined(__arm__)
 	/* Another processor may see an allocator's write to freed memory before the word's. */
 	if (config->flags & FROZENREF_REGISTRY_PEEKABLE)
 		return -ENOTSUP;

@@ -78,7 +78,8 @@ struct frozenref_registry_config {
 
 /*
  * A NULL config means all defaults. -EINVAL: an unknown size, flag, or a member out of its range;
- * -ENOTSUP: PEEKABLE on a machine whose stores do not reach all others at once (POWER); -ENOMEM.
+ * -ENOTSUP: PEEKABLE on a machine whose stores need not reach all others at once (POWER and 32-bit
+ * ARM); -ENOMEM.
  */
 FROZENREF__API FROZENREF__MUST_CHECK int
 frozenref_registry_create(struct frozenref_registry **reg,
