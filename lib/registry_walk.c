@@ -67,6 +67,8 @@ static uint64_t last_pfn(const struct frozenref_registry *reg)
 struct frozenref_slot *frozenref_registry_next(struct frozenref_registry *reg, uint64_t *pfn,
 					       uint64_t last)
 {
+	const uint64_t start = *pfn;
+
 	if (last > last_pfn(reg))
 		last = last_pfn(reg);
 	while (next_slot(reg, pfn, last, FROZENREF__SLOT_USED)) {
@@ -83,9 +85,11 @@ struct frozenref_slot *frozenref_registry_next(struct frozenref_registry *reg, u
 		}
 		frozenref_slot_put(reg, slot);
 	}
-	/* Never back: the object before may have ended beyond `last`. */
-	if (*pfn <= last)
-		*pfn = last + 1;
+	/*
+	 * Never back: the object before may have ended beyond `last`. Nor on, where what is skipped
+	 * as a whole reaches beyond: something may be inserted there before the caller looks.
+	 */
+	*pfn = start > last ? start : last + 1;
 	return NULL;
 }
 

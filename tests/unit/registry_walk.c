@@ -53,6 +53,21 @@ Test(registry_walk, next_never_goes_back)
 	assert_destroys(reg);
 }
 
+/* Groups of slots that were never in use are skipped at once, but not beyond the interval. */
+Test(registry_walk, next_ends_where_its_interval_ends)
+{
+	struct frozenref_registry *reg = make_default_registry();
+	uint64_t pfn = 1000;
+
+	cr_assert(frozenref_registry_insert(reg, 5, &objects[0]) == 0);
+	assert_no_next(reg, 1000, 1010);
+	cr_assert(!frozenref_registry_next(reg, &pfn, 1010));
+	cr_assert(frozenref_registry_insert(reg, 1011, &objects[1]) == 0);
+	assert_next(reg, &pfn, 1020, &objects[1], 1012);
+	cr_assert(frozenref_registry_erase_range(reg, 0, UINT64_MAX, NULL) == 2);
+	assert_destroys(reg);
+}
+
 Test(registry_walk, next_comes_to_each_object_once)
 {
 	struct frozenref_registry *reg = make_default_registry();
