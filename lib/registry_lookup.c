@@ -297,7 +297,7 @@ static void copy_out(void *buffer, uintptr_t from, size_t length)
 		} else {
 			uintptr_t word = frozenref__loadptr((const uintptr_t *)from, relaxed);
 
-			/* Of constant size: a register to memory, without a detour over the stack. */
+			/* Of constant size: a register to memory, not over the stack. */
 			memcpy(to, &word, sizeof(word));
 		}
 		to += n;

@@ -164,8 +164,9 @@ frozenref_registry_try_get_batch(struct frozenref_registry *reg, const uint64_t 
 /*
  * The next live object whose head lies in *pfn .. last, referenced, and *pfn moves past its end,
  * which may lie beyond last; NULL when there is none left, and *pfn moves to last + 1, or stays
- * where it is beyond. So it never goes back. Each object comes once, however many pfns it has; to start inside of one, frozenref_registry_try_get() the first pfn before. Frozen and erased
- * ones are left out, and one that is inserted or erased meanwhile may be.
+ * where it is beyond. So it never goes back. Each object comes once, however many pfns it has; to
+ * start inside of one, frozenref_registry_try_get() the first pfn before. Frozen and erased ones
+ * are left out, and one that is inserted or erased meanwhile may be.
  */
 FROZENREF__API FROZENREF__MUST_CHECK struct frozenref_slot *
 frozenref_registry_next(struct frozenref_registry *reg, uint64_t *pfn, uint64_t last);
@@ -395,9 +396,9 @@ FROZENREF__API FROZENREF__COLD bool frozenref__slot_put_slow(struct frozenref_re
 
 /*
  * Where the window leads for this pfn: its slot, or NULL. Writes nothing and takes no memory. What
- * the slot's address depends on is a single load: whether it is the right one is found out beside it,
- * by branches that are foreseen. A locked instruction lets no later load begin, so in a run of lookups
- * each load that waits for another one counts.
+ * the slot's address depends on is a single load: whether it is the right one is found out beside
+ * it, by branches that are foreseen. A locked instruction lets no later load begin, so in a run of
+ * lookups each load that waits for another one counts.
  */
 FROZENREF__HELPER struct frozenref_slot *
 frozenref__table_window_slot(const struct frozenref__table *table, uint64_t pfn)
