@@ -115,10 +115,7 @@ int frozenref_registry_destroy(struct frozenref_registry *reg)
 		return -EINVAL;
 	for (uint64_t pfn = 0; (leaf = frozenref__table_next(&reg->table, &pfn));
 	     pfn += LEAF_SLOTS) {
-		/*
-		 * Acquire: pairs with the release of the last leave(), whose thread is done here.
-		 */
-		if (frozenref__load32(&leaf->used, acquire))
+		if (!leaf_is_idle(leaf))
 			return -EBUSY;
 	}
 	frozenref__table_destroy(&reg->table);
@@ -152,10 +149,10 @@ static void enter(struct leaf *leaf, uint64_t n)
 }
 
 /* After the last touch of its slots: from here on the leaf may be purged or destroyed. */
-static void leave(struct leaf *leaf, uint32_t used)
+static void leave(struct leaf *leaf, uint64_t n)
 {
 	/* Release: pairs with the acquire of enter(), of trim and of destroy. */
-	(void)frozenref__add32(&leaf->used, UINT32_C(0) - used, release);
+	(void)frozenref__add32(&leaf->used, UINT32_C(0) - (uint32_t)n, release);
 }
 
 static void empty_slots(const struct frozenref_registry *reg, struct span span)
@@ -200,7 +197,7 @@ static int claim_span(const struct frozenref_registry *reg, struct span span)
 		if (frozenref__cas32(&slot->flags, 0, FROZENREF__SLOT_CLAIM, acquire) == 0)
 			continue;
 		empty_slots(reg, (struct span){ span.leaf, span.slot, i });
-		leave(span.leaf, (uint32_t)span.n);
+		leave(span.leaf, span.n);
 		return -EEXIST;
 	}
 	return 0;
@@ -215,7 +212,7 @@ static void release_pfns(const struct frozenref_registry *reg, uint64_t pfn, uin
 		pfn += span.n;
 		npages -= span.n;
 		empty_slots(reg, span);
-		leave(span.leaf, (uint32_t)span.n);
+		leave(span.leaf, span.n);
 	}
 }
 
@@ -440,9 +437,10 @@ static struct ended empty(struct frozenref_registry *reg, struct frozenref_slot 
 
 	/* Pairs with the acquire fence of still_there(). */
 	frozenref__fence(release);
-	if (releasing)
-		(void)frozenref__add32(&slot_leaf(&reg->table, slot)->used, LEAF_RELEASING,
-				       relaxed);
+	if (releasing) {
+		/* Relaxed: the release of leave() comes behind it. */
+		(void)frozenref__add32(&slot_leaf(&reg->table, slot)->releasing, 1, relaxed);
+	}
 	set_content(&reg->table, slot, NULL);
 	/* The head last: through a tail that is left, state() still finds what is ending. */
 	release_pfns(reg, ended.pfn + 1, ended.npages - 1);
@@ -460,7 +458,8 @@ static void end(struct frozenref_registry *reg, struct frozenref_slot *slot)
 	if (!registry->release)
 		return;
 	registry->release(ended.object, ended.pfn, ended.npages, registry->arg);
-	leave(leaf, LEAF_RELEASING);
+	/* Release: pairs with the acquire of destroy, for which this thread is done here. */
+	(void)frozenref__add32(&leaf->releasing, UINT32_MAX, release);
 }
 
 bool frozenref__slot_put_slow(struct frozenref_registry *reg, struct frozenref_slot *slot,

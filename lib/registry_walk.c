@@ -22,11 +22,7 @@ static struct leaf *next_used_leaf(const struct frozenref_registry *reg, uint64_
 			return NULL;
 		if (first > *pfn)
 			*pfn = first;
-		/*
-		 * Relaxed: who is being inserted now may be missed. The whole word, since the
-		 * count outgrows its mask while several inserts over a full leaf are being refused.
-		 */
-		if (frozenref__load32(&leaf->used, relaxed) & ~LEAF_PURGING)
+		if (leaf_count(leaf))
 			return leaf;
 		*pfn = first + LEAF_SLOTS;
 	}
@@ -131,8 +127,7 @@ static bool find_free(const struct frozenref_registry *reg, uint64_t *pfn, uint6
 		uint64_t taken = *pfn;
 		struct leaf *leaf = frozenref__table_next(&reg->table, &taken);
 
-		if (skip_full && leaf && leaf->first <= *pfn &&
-		    (frozenref__load32(&leaf->used, relaxed) & LEAF_COUNT_MASK) == LEAF_SLOTS) {
+		if (skip_full && leaf && leaf->first <= *pfn && leaf_count(leaf) == LEAF_SLOTS) {
 			*pfn = leaf->first + LEAF_SLOTS;
 			continue;
 		}
@@ -189,7 +184,7 @@ void frozenref_registry_stats(struct frozenref_registry *reg, struct frozenref_r
 	for (uint64_t pfn = 0; (leaf = frozenref__table_next(&reg->table, &pfn));
 	     pfn += LEAF_SLOTS) {
 		stats.leaves++;
-		stats.slots += frozenref__load32(&leaf->used, relaxed) & LEAF_COUNT_MASK;
+		stats.slots += leaf_count(leaf);
 	}
 	for (uint64_t pfn = 0; (slot = next_slot(reg, &pfn, last_pfn(reg), FROZENREF__SLOT_USED));
 	     pfn++)

@@ -29,20 +29,35 @@ struct leaf {
 	uint64_t first;		  /* the span's first pfn */
 	uint64_t base_generation; /* the largest that a purge has forgotten; no slot goes below */
 	uint32_t base_sequence;	  /* likewise */
-	uint32_t used; /* slots not empty or about to be, and LEAF_RELEASING for each release() */
-	uint32_t page_shift; /* the registry's: what makes a compact slot's pfn an address */
+	uint32_t used;		  /* slots that are not empty, or about to be claimed */
+	uint32_t releasing;	  /* release() calls under way for objects that were here */
+	uint32_t page_shift;	  /* the registry's: what makes a compact slot's pfn an address */
 	uint32_t touched[LEAF_CHUNKS / 32]; /* a bit for each chunk that ever had a slot in use */
 };
 
-/*
- * A release() keeps the registry from being destroyed, but not the pfns from being used again.
- * Should many inserts that count a whole leaf each carry into this for a moment, no harm is done:
- * what is asked is whether anything is in use.
- */
-#define LEAF_RELEASING	UINT32_C(0x40000)
-#define LEAF_COUNT_MASK (LEAF_RELEASING - 1)
 /* The slots are being given back: nothing may be claimed in the leaf until that is over. */
-#define LEAF_PURGING	UINT32_C(0x80000000)
+#define LEAF_PURGING UINT32_C(0x80000000)
+
+/* How many slots `used` counts. */
+static inline uint32_t leaf_count(const struct leaf *leaf)
+{
+	/* Relaxed: a number to go by; who is being inserted now may be missed. */
+	return frozenref__load32(&leaf->used, relaxed) & ~LEAF_PURGING;
+}
+
+/*
+ * Whether nothing is in the leaf, and no release() of what was there is running: it keeps the
+ * registry from being destroyed, but not the pfns from being used again.
+ */
+static inline bool leaf_is_idle(const struct leaf *leaf)
+{
+	/*
+	 * Acquire, both: pairs with the release of the last leave(), and of end(). In this order:
+	 * an object's release() is counted before its slots are left.
+	 */
+	return !frozenref__load32(&leaf->used, acquire) &&
+	       !frozenref__load32(&leaf->releasing, acquire);
+}
 
 /* Consecutive slots of one leaf. */
 struct span {

@@ -507,7 +507,7 @@ const struct mutant mutants[] = {
 	{ .name = "insert: enters relaxed", .scenario = "trim-insert",
 	  .rules = { WEAKER(relaxed, "enter", MODEL_CAS) } },
 	{ .name = "the end: leaves relaxed", .scenario = "end-destroy",
-	  .rules = { WEAKER(relaxed, "leave", MODEL_ADD) } },
+	  .rules = { WEAKER(relaxed, "leave", MODEL_ADD), WEAKER(relaxed, "end", MODEL_ADD) } },
 
 	/* Handles. */
 	{ .name = "handle: does not look at the generation", .scenario = "handle-reinsert",

@@ -125,6 +125,7 @@ void setup_empty(void)
 	leaf = slot_leaf(&reg->table, slots);
 	model_region(leaf, sizeof(*leaf), "leaf");
 	model_label(&leaf->used, "used");
+	model_label(&leaf->releasing, "releasing");
 	label_slots();
 }
 

@@ -94,7 +94,7 @@ static void put_held_2(void)
 /* What destroy does with a leaf: nobody may still be using it. */
 static void unmap_2(void)
 {
-	if (frozenref__load32(&slot_leaf(&reg->table, slots)->used, acquire))
+	if (!leaf_is_idle(slot_leaf(&reg->table, slots)))
 		return;
 	model_witness();
 	model_free(slots);

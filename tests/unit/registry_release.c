@@ -136,3 +136,39 @@ Test(registry_release, is_run_by_a_lookup_that_came_too_late)
 	assert_released(objects, 1, 1);
 	assert_destroys(reg);
 }
+
+/* ------------------------------------------------------------------------------ lists of objects */
+
+/* Deep enough to have filled a counter that shared a word with another one. */
+enum { CHAIN = 10000 };
+
+static struct frozenref_registry *chain;
+
+/* Each object is the only holder of the next one. */
+static void release_chain(void *object, uint64_t pfn, uint64_t npages, void *arg)
+{
+	(void)object;
+	(void)npages;
+	(void)arg;
+	if (pfn + 1 < CHAIN)
+		cr_assert(frozenref_registry_erase(chain, pfn + 1) == 0);
+	else if (pfn + 1 == CHAIN)
+		cr_assert(frozenref_registry_insert(chain, CHAIN, &chain) == 0);
+}
+
+Test(registry_release, may_go_on_and_on_from_inside_itself)
+{
+	struct frozenref_registry_config config = default_config();
+
+	config.release = release_chain;
+	chain = make_registry(&config);
+	for (uint64_t pfn = 0; pfn < CHAIN; pfn++)
+		cr_assert(frozenref_registry_insert(chain, pfn, &chain) == 0);
+	cr_assert(frozenref_registry_erase(chain, 0) == 0);
+	for (uint64_t pfn = 0; pfn < CHAIN; pfn++)
+		assert_state(chain, pfn, FROZENREF_EMPTY);
+	assert_state(chain, CHAIN, FROZENREF_LIVE);
+	cr_assert(frozenref_registry_destroy(chain) == -EBUSY);
+	cr_assert(frozenref_registry_erase(chain, CHAIN) == 0);
+	assert_destroys(chain);
+}
