@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Loops over random numbers, for registry.c and the maps it is compared with: cheap, and the same for everybody.
+ * Loops over random numbers, for registry.c and the maps it is compared with: cheap, and the same
+ * for everybody.
  *
- * A linear congruential generator and a multiplication for the range: a few cycles that do not depend
- * on what was looked up, and no table of random numbers that would compete for the cache.
+ * A linear congruential generator and a multiplication for the range: a few cycles that do not
+ * depend on what was looked up, and no table of random numbers that would compete for the cache.
  */
 #ifndef FROZENREF_TESTS_BENCH_RANDOM_H
 #define FROZENREF_TESTS_BENCH_RANDOM_H

@@ -5,9 +5,9 @@
  * Run by `make bench`. Relies on harness.h for the measuring, and on maps.h for liburcu, GLib and
  * C++. Every operation takes a reference on the object of a random pfn and drops it again.
  *
- * The array is the limit: it knows that every pfn is there, single and live, so it indexes, gets and
- * puts. The registry walks its table, and looks at the slot's flags before and after the add. Slots,
- * their memory and their page size are the same for both.
+ * The array is the limit: it knows that every pfn is there, single and live, so it indexes, gets
+ * and puts. The registry walks its table, and looks at the slot's flags before and after the add.
+ * Slots, their memory and their page size are the same for both.
  */
 #include <errno.h>
 #include <stdio.h>

@@ -4,7 +4,8 @@
  *
  * Called by explorer.c. A signal handler that runs on an alternative stack marks its place with
  * setjmp and returns; a later longjmp to that mark continues on that stack, which nobody else uses.
- * Fortified longjmps take a jump to another stack for an error, hence no fortification in this file.
+ * Fortified longjmps take a jump to another stack for an error, hence no fortification in this
+ * file.
  */
 #undef _FORTIFY_SOURCE
 

@@ -2,8 +2,8 @@
 /*
  * Coroutines: several stacks on one operating-system thread, switched by hand.
  *
- * Used by explorer.c, which restarts the same few coroutines millions of times: a switch and a restart
- * cost a setjmp and a longjmp, and no system call.
+ * Used by explorer.c, which restarts the same few coroutines millions of times: a switch and a
+ * restart cost a setjmp and a longjmp, and no system call.
  */
 #ifndef MODEL_COROUTINE_H
 #define MODEL_COROUTINE_H

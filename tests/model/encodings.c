@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The encodings of tests/bench/encodings in the explorer: the scenarios of scenarios_ref.c, with other
- * encodings in the counter's place.
+ * The encodings of tests/bench/encodings in the explorer: the scenarios of scenarios_ref.c, with
+ * other encodings in the counter's place.
  *
  * Run by `make check`. The encodings' own sources are compiled for the explorer here. Prints which
- * scenario fails in which encoding, and by which schedule; fails itself if that is not what the table
- * below says, one way or the other. A scenario that the table does not know is an error as well.
+ * scenario fails in which encoding, and by which schedule; fails itself if that is not what the
+ * table below says, one way or the other. A scenario that the table does not know is an error as
+ * well.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -32,7 +33,7 @@ static const struct {
 #undef ENCODING_ENTRY
 };
 
-/* ------------------------------------------------------------------------- what is to be expected */
+/* ----------------------------------------------------------------------- what is to be expected */
 
 #define IN(id)	  (1u << N_##id)
 #define FAILS(id) IN(id)
@@ -65,13 +66,16 @@ static const struct {
 	{ "put-counted", PUT_REVIVES, 0 },
 	{ "put-frozen", PUT_REVIVES, 0 },
 	{ "double-put", PUT_REVIVES, 0 },
-	/* Live bit 0 notices only what comes after the freeze; between the put's two steps it wraps. */
+	/*
+	 * Live bit 0 notices only what comes after the freeze; between the put's two steps it
+	 * wraps.
+	 */
 	{ "surplus-put", PUT_REVIVES | FAILS(live0), 0 },
 };
 
 /*
- * Those that need more than the encodings' interface has, or look at what is the caller's business in
- * the others; and two with four threads, since compare-and-swap loops multiply the executions.
+ * Those that need more than the encodings' interface has, or look at what is the caller's business
+ * in the others; and two with four threads, since compare-and-swap loops multiply the executions.
  */
 static const char *const left_out[] = {
 	"bulk", "bulk-publish", "left", "rcu", "freeze-none", "reuse-4", "getters",
@@ -93,7 +97,7 @@ static const struct {
 #define N_ELEMENTS(array) (sizeof(array) / sizeof((array)[0]))
 #define N_EXPECTED	  N_ELEMENTS(expected)
 
-/* ----------------------------------------------------------------- an encoding as the calls under test */
+/* ---------------------------------------------------------- an encoding as the calls under test */
 
 _Static_assert(sizeof(struct enc) == sizeof(struct model_counter), "an encoding takes its place");
 
@@ -159,7 +163,7 @@ static void use_encoding(size_t encoding)
 	model_calls.freeze = freeze;
 }
 
-/* ----------------------------------------------------------------------------------------- running */
+/* -------------------------------------------------------------------------------------- running */
 
 static struct explorer_result results[N_EXPECTED][N_ENCODINGS];
 static unsigned nfailed;
@@ -264,7 +268,7 @@ static void show_failures(void)
 	}
 }
 
-/* ------------------------------------------------------------------------------ what the table leaves */
+/* ------------------------------------------------------------------------ what the table leaves */
 
 static unsigned mentions(const char *scenario)
 {

@@ -3,17 +3,17 @@
  * Depth-first search over schedules, by running them.
  *
  * Called by main.c, mutants.c and selftest.c. Relies on coroutine.c for threads and on memory.c for
- * what an operation sees. A node of the search is the place before one operation on a contended word;
- * what a thread does between two of those belongs to the first. The search keeps the nodes of the
- * current schedule, runs it to its end, changes the last node that has something left to try, and
- * runs again.
+ * what an operation sees. A node of the search is the place before one operation on a contended
+ * word; what a thread does between two of those belongs to the first. The search keeps the nodes of
+ * the current schedule, runs it to its end, changes the last node that has something left to try,
+ * and runs again.
  *
  * Two steps depend on each other if they belong to one thread, or touch one word and one of them
  * stores. Executions that differ in the order of independent steps are equivalent, and one of each
- * kind is enough: sleep sets see to it that no second one is completed, source sets (Abdulla, Aronis,
- * Jonsson, Sagonas: Optimal dynamic partial order reduction, 2014) that few are begun. A word that no
- * two threads contend for makes no node at all. Which words are contended is learnt: an operation that
- * shows it starts the exploration again.
+ * kind is enough: sleep sets see to it that no second one is completed, source sets (Abdulla,
+ * Aronis, Jonsson, Sagonas: Optimal dynamic partial order reduction, 2014) that few are begun. A
+ * word that no two threads contend for makes no node at all. Which words are contended is learnt:
+ * an operation that shows it starts the exploration again.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -119,7 +119,7 @@ void model_witness(void)
 	ex.result.witnessed++;
 }
 
-/* ------------------------------------------------------------------------------------ the schedule */
+/* --------------------------------------------------------------------------------- the schedule */
 
 /* Whether two steps on one word depend on each other. */
 static bool conflict(bool stored, bool other_stored)
@@ -247,9 +247,9 @@ static void reschedule(struct thread *self)
 }
 
 /*
- * The thread has looked for something that another is still busy with, and would look again. What it
- * saw had no effect, so there is another execution in which it looks later and finds what it wants:
- * this one goes on without the thread, to learn what can be reversed, and does not count.
+ * The thread has looked for something that another is still busy with, and would look again. What
+ * it saw had no effect, so there is another execution in which it looks later and finds what it
+ * wants: this one goes on without the thread, to learn what can be reversed, and does not count.
  */
 void model_wait(void)
 {
@@ -272,7 +272,7 @@ static void thread_body(void *arg)
 	abort();
 }
 
-/* ------------------------------------------------------------------------- what could be reversed */
+/* ----------------------------------------------------------------------- what could be reversed */
 
 static bool precedes(const struct node *earlier, const struct node *later)
 {
@@ -280,9 +280,9 @@ static bool precedes(const struct node *earlier, const struct node *later)
 }
 
 /*
- * The steps at `first` and `last` depend on each other and nothing orders them otherwise. Sees to it
- * that the search also goes the other way round, from the node before the first: by a thread that
- * could begin what followed without it.
+ * The steps at `first` and `last` depend on each other and nothing orders them otherwise. Sees to
+ * it that the search also goes the other way round, from the node before the first: by a thread
+ * that could begin what followed without it.
  */
 static void reverse(unsigned first, unsigned last)
 {
@@ -562,7 +562,7 @@ static bool backtrack(void)
 	return false;
 }
 
-/* ---------------------------------------------------------------------------------- explorations */
+/* --------------------------------------------------------------------------------- explorations */
 
 static void start_search(void)
 {

@@ -2,8 +2,8 @@
 /*
  * The explorer's command line.
  *
- * Run by `make check` without arguments, which is the short set, and by `make check-model` with --all.
- * Relies on explorer.c for one scenario at a time.
+ * Run by `make check` without arguments, which is the short set, and by `make check-model` with
+ * --all. Relies on explorer.c for one scenario at a time.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -38,7 +38,7 @@ static double seconds(void)
 	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-/* ------------------------------------------------------------------------------------- scenarios */
+/* ------------------------------------------------------------------------------------ scenarios */
 
 static const struct model_scenario *const tables[] = {
 	model_scenarios_ref,	model_scenarios_zones,	model_scenarios_registry,
@@ -121,7 +121,7 @@ static void list(void)
 		printf("mutant \"%s\"\n", mutant->name);
 }
 
-/* --------------------------------------------------------------------------------------- mutants */
+/* -------------------------------------------------------------------------------------- mutants */
 
 static bool run_mutant(const struct mutant *mutant, char *schedule, size_t size)
 {

@@ -2,13 +2,14 @@
 /*
  * The memory model: histories of values, vector clocks, data races, freed memory.
  *
- * Called by explorer.c. Each word that threads contend for has the history of its stores, which is its
- * modification order. A load sees any store that is not older than one that its thread knows of: by
- * having seen it, or through what happens before. A store comes after every one that its thread knows
- * of, but before others if that happens so; a read-modify-write comes right after the store that it
- * read, and nothing ever comes between the two; a compare-and-swap that fails is a load. Each store
- * carries the clock that an acquiring reader takes over; a read-modify-write passes on the clock of
- * the store that it replaces (the release sequence), a plain store begins anew.
+ * Called by explorer.c. Each word that threads contend for has the history of its stores, which is
+ * its modification order. A load sees any store that is not older than one that its thread knows
+ * of: by having seen it, or through what happens before. A store comes after every one that its
+ * thread knows of, but before others if that happens so; a read-modify-write comes right after the
+ * store that it read, and nothing ever comes between the two; a compare-and-swap that fails is a
+ * load. Each store carries the clock that an acquiring reader takes over; a read-modify-write
+ * passes on the clock of the store that it replaces (the release sequence), a plain store begins
+ * anew.
  *
  * Without memory_weak the order of execution is the only one, as with indivisible steps on one
  * memory. What even the weak model leaves out, loads that see the future, is in README.md.
@@ -326,7 +327,7 @@ uint64_t memory_outcome(void)
 	return hash;
 }
 
-/* ------------------------------------------------------------------------------------ contention */
+/* ----------------------------------------------------------------------------------- contention */
 
 bool memory_is_contended(struct location *loc, const struct model_op *op, int thread, bool *learnt)
 {
@@ -365,7 +366,7 @@ bool memory_is_ready(const struct location *loc, const struct model_op *op)
 	return op->kind != MODEL_AWAIT || newest(loc) == op->expected;
 }
 
-/* ------------------------------------------------------------------------------- what may be seen */
+/* ----------------------------------------------------------------------------- what may be seen */
 
 /* The oldest store that the thread may still see. */
 static unsigned oldest_visible(const struct location *loc, int thread)
@@ -451,7 +452,7 @@ static void see(struct location *loc, int thread, unsigned index)
 	loc->nsightings[thread] = n + 1;
 }
 
-/* ------------------------------------------------------------------------------------ operations */
+/* ----------------------------------------------------------------------------------- operations */
 
 static uintptr_t new_value(const struct model_op *op, uintptr_t old)
 {
@@ -554,7 +555,7 @@ uintptr_t memory_direct(const struct model_op *op)
 	return old;
 }
 
-/* ---------------------------------------------------------------------------------- plain accesses */
+/* ------------------------------------------------------------------------------- plain accesses */
 
 static void check_race(const uint16_t *others, int thread, const char *text, const char *what)
 {

@@ -33,8 +33,8 @@ struct location *memory_location(const struct model_op *op);
 void memory_touch(struct location *loc, const char *text, int thread);
 
 /*
- * Whether threads contend for the word: learnt, not known beforehand. `learnt` becomes true when this
- * operation is the first to show it; then the exploration must start again.
+ * Whether threads contend for the word: learnt, not known beforehand. `learnt` becomes true when
+ * this operation is the first to show it; then the exploration must start again.
  */
 bool memory_is_contended(struct location *loc, const struct model_op *op, int thread, bool *learnt);
 
@@ -42,7 +42,9 @@ bool memory_is_contended(struct location *loc, const struct model_op *op, int th
 bool memory_would_write(const struct location *loc, const struct model_op *op);
 bool memory_is_ready(const struct location *loc, const struct model_op *op);
 
-/* How many outcomes the operation may have; 0 is what an interleaving of indivisible steps gives. */
+/*
+ * How many outcomes the operation may have; 0 is what an interleaving of indivisible steps gives.
+ */
 unsigned memory_choices(const struct location *loc, const struct model_op *op, int thread);
 
 /* Performs it. Returns the value read, and whether it stored. */

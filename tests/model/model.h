@@ -2,13 +2,13 @@
 /*
  * What a scenario is written with.
  *
- * Used by scenarios_*.c and mutants.c; implemented by memory.c, explorer.c and scenario.c. README.md
- * in this folder shows how to write one.
+ * Used by scenarios_*.c and mutants.c; implemented by memory.c, explorer.c and scenario.c.
+ * README.md in this folder shows how to write one.
  *
  * A scenario's threads are deterministic but for the schedule. They talk to each other through the
  * library, through model_read/model_write (plain accesses, checked for data races) and through
- * model_await; what they note for the check at the end must not depend on the order of steps that do
- * not depend on each other: give each thread its own variable, or add up.
+ * model_await; what they note for the check at the end must not depend on the order of steps that
+ * do not depend on each other: give each thread its own variable, or add up.
  */
 #ifndef MODEL_H
 #define MODEL_H
@@ -53,7 +53,7 @@ extern bool model_sign_test;
 /* Every put of a scenario goes through the hinted function if so. */
 extern bool model_hinted;
 
-/* --------------------------------------------------------------------- for setup, threads, check */
+/* -------------------------------------------------------------------- for setup, threads, check */
 
 /* In setup: memory that is put back before each execution, has a name, and can be freed. */
 void model_region(void *address, size_t size, const char *name);
@@ -66,7 +66,9 @@ void model_write_at(int *variable, int value, const char *function, const char *
 #define model_read(variable)	     model_read_at((variable), __func__, #variable)
 #define model_write(variable, value) model_write_at((variable), (value), __func__, #variable)
 
-/* Frees a whole region: any access that is not ordered before this, or comes after it, is reported. */
+/*
+ * Frees a whole region: any access that is not ordered before this, or comes after it, is reported.
+ */
 void model_free(void *region);
 
 /*

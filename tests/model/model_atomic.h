@@ -2,10 +2,11 @@
 /*
  * The third implementation of atomic.h: every operation is handed to the explorer.
  *
- * Included by atomic.h in place of libatomic_ops or the compiler's builtins, in whatever is compiled
- * for the explorer: the library's own sources, unchanged, and the scenarios. An operation reaches the
- * explorer with the function it is in, the text of its address and the order it asks for; so a fault
- * can be planted in one place at run time, and the sources need know nothing of it (mutants.c).
+ * Included by atomic.h in place of libatomic_ops or the compiler's builtins, in whatever is
+ * compiled for the explorer: the library's own sources, unchanged, and the scenarios. An operation
+ * reaches the explorer with the function it is in, the text of its address and the order it asks
+ * for; so a fault can be planted in one place at run time, and the sources need know nothing of it
+ * (mutants.c).
  *
  * The zones of the counter are variables here, for scenarios that scale them down.
  */

@@ -2,11 +2,11 @@
 /*
  * Deliberate faults: what the scenarios are worth is what they catch.
  *
- * Called by main.c, and through model_atomic.h by everything that is compiled for the explorer. Most
- * faults change single operations of the library at run time, found by the function they are in: an
- * order that is weaker, a compare-and-swap that is none. The others replace a call by a version of it
- * that is written here, or are made by the scenario. A rule that never matches is an error: the
- * library has changed, and the fault with it.
+ * Called by main.c, and through model_atomic.h by everything that is compiled for the explorer.
+ * Most faults change single operations of the library at run time, found by the function they are
+ * in: an order that is weaker, a compare-and-swap that is none. The others replace a call by a
+ * version of it that is written here, or are made by the scenario. A rule that never matches is an
+ * error: the library has changed, and the fault with it.
  */
 #include <errno.h>
 #include <string.h>
@@ -22,7 +22,7 @@ static unsigned applied[MUTANT_RULES];
 /* The function of each thread's last operation; the last entry is for setup and check. */
 static const char *last[MODEL_THREADS_MAX + 1];
 
-/* ------------------------------------------------------------------------------------- operations */
+/* ----------------------------------------------------------------------------------- operations */
 
 static uintptr_t in_two_steps(const struct model_op *op)
 {
@@ -127,7 +127,7 @@ uintptr_t model_atomic(struct model_op op)
 	return explorer_perform(&op);
 }
 
-/* ------------------------------------------------------------------------------- starting, stopping */
+/* --------------------------------------------------------------------------- starting, stopping */
 
 static void replace_calls(const struct model_calls *calls)
 {
@@ -179,7 +179,7 @@ bool mutant_was_applied(void)
 	return true;
 }
 
-/* -------------------------------------------------------------------------------- calls with a fault */
+/* --------------------------------------------------------------------------- calls with a fault */
 
 /* Lets an expected 0 through, which is the dying word. */
 static bool freeze_any(frozenref_t *ref, uint32_t expected)
@@ -329,7 +329,7 @@ static bool peek_no_middle(struct frozenref_registry *reg, uint64_t pfn, size_t 
 			     false, true);
 }
 
-/* ------------------------------------------------------------------------------------- the table */
+/* ------------------------------------------------------------------------------------ the table */
 
 /* clang-format off */
 #define WEAKER(weaker, in, what) \

@@ -15,7 +15,7 @@ struct frozenref_registry *reg;
 struct frozenref_slot *slots;
 struct objects objects;
 
-/* ------------------------------------------------------------------------------------ the objects */
+/* ---------------------------------------------------------------------------------- the objects */
 
 int *object(unsigned i)
 {
@@ -75,8 +75,8 @@ static void label_slots(void)
 }
 
 /*
- * Purged memory, word by word: whoever is not ordered after a store may still see, or add to, what was
- * there before it. Only the slots that scenarios use can be anything but zero.
+ * Purged memory, word by word: whoever is not ordered after a store may still see, or add to, what
+ * was there before it. Only the slots that scenarios use can be anything but zero.
  */
 static int zero_slots(void *context, void *address, size_t size)
 {
@@ -207,7 +207,7 @@ void check_quiet(void)
 	}
 }
 
-/* ------------------------------------------------------------------------------- what threads do */
+/* ------------------------------------------------------------------------------ what threads do */
 
 /* Looks a pfn up and uses what is there. */
 void look_up(int me, uint64_t pfn)

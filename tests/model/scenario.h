@@ -2,8 +2,8 @@
 /*
  * What scenarios have in common: the calls under test, and one counted object.
  *
- * Used by scenarios_*.c. The calls go through a table, so that a mutant can put another function in the
- * place of one of them; scenarios ask model_fault() for the faults that are their own to make.
+ * Used by scenarios_*.c. The calls go through a table, so that a mutant can put another function in
+ * the place of one of them; scenarios ask model_fault() for the faults that are their own to make.
  */
 #ifndef MODEL_SCENARIO_H
 #define MODEL_SCENARIO_H

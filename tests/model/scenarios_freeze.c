@@ -3,8 +3,8 @@
  * Scenarios of replace and freeze: that they own what they take, and that no lookup or erase fails
  * because of one that is only being tried.
  *
- * Run by main.c, on the registry of objects.c. A lookup may miss only if, after the execution, it is
- * known who took the object away.
+ * Run by main.c, on the registry of objects.c. A lookup may miss only if, after the execution, it
+ * is known who took the object away.
  */
 #include <errno.h>
 

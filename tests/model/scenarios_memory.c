@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the explorer's memory model allows and forbids, in the shapes that every such model is known by.
+ * What the explorer's memory model allows and forbids, in the shapes that every such model is known
+ * by.
  *
- * Run by selftest.c. A scenario that must show an outcome witnesses it; one that must not asserts that
- * it does not happen; one whose name begins with "race" or "freed" must be reported.
+ * Run by selftest.c. A scenario that must show an outcome witnesses it; one that must not asserts
+ * that it does not happen; one whose name begins with "race" or "freed" must be reported.
  */
 #include <string.h>
 
@@ -114,7 +115,7 @@ static void check_message_late(void)
 		model_witness();
 }
 
-/* ------------------------------------------------------------------------------ release sequences */
+/* ---------------------------------------------------------------------------- release sequences */
 
 static void add_relaxed_y(void)
 {
@@ -148,7 +149,7 @@ static void receive_failing_cas(void)
 	s.b = frozenref__load32(&s.x, relaxed);
 }
 
-/* -------------------------------------------------------------------------------------- coherence */
+/* ------------------------------------------------------------------------------------ coherence */
 
 static void store_x_twice(void)
 {
@@ -180,7 +181,7 @@ static void check_sum(void)
 	model_witness();
 }
 
-/* --------------------------------------------------------------------------- two words, two writers */
+/* ----------------------------------------------------------------------- two words, two writers */
 
 static void store_x_y(void)
 {
@@ -241,7 +242,7 @@ static void check_store_and_adds(void)
 	model_witness();
 }
 
-/* ------------------------------------------------------------------------ two readers, two writers */
+/* --------------------------------------------------------------------- two readers, two writers */
 
 static void store_x(void)
 {
@@ -271,7 +272,7 @@ static void check_readers_disagree(void)
 		model_witness();
 }
 
-/* ------------------------------------------------------------------------------- races and frees */
+/* ------------------------------------------------------------------------------ races and frees */
 
 static void write_release(void)
 {

@@ -3,9 +3,9 @@
  * Scenarios of the counter alone, with its zones as they are.
  *
  * Run by main.c, and by encodings.c on other encodings of the counter. There is one object, whose
- * payload is a plain variable: holders read it, and the owner writes it before it publishes the object
- * and after it won it. So an order that is too weak is a data race, a second winner finds the payload
- * dead, and an object that nobody wins is not frozen at the end.
+ * payload is a plain variable: holders read it, and the owner writes it before it publishes the
+ * object and after it won it. So an order that is too weak is a data race, a second winner finds
+ * the payload dead, and an object that nobody wins is not frozen at the end.
  */
 #include <string.h>
 
@@ -226,7 +226,7 @@ static void aside_put_0(void)
 	drop(0);
 }
 
-/* ------------------------------------------------------------------------ several at a time, left */
+/* ---------------------------------------------------------------------- several at a time, left */
 
 static void setup_bulk(void)
 {
@@ -285,7 +285,7 @@ static void check_left(void)
 	model_assert(book.left[0] + book.left[1] == 1);
 }
 
-/* ------------------------------------------------------------------ memory freed after a grace period */
+/* ------------------------------------------------------------ memory freed after a grace period */
 
 /* The winner frees the counter's memory, after a grace period for the only getter. */
 static void drop_rcu(int me)

@@ -2,15 +2,15 @@
 /*
  * Scenarios of the registry: the real lib/registry.c and lib/table.c on memory of their own.
  *
- * Run by main.c, on the registry of objects.c. After each execution every slot must be empty, or live
- * with the registry's reference alone, and every object that was inserted must have ended once, or be
- * there still.
+ * Run by main.c, on the registry of objects.c. After each execution every slot must be empty, or
+ * live with the registry's reference alone, and every object that was inserted must have ended
+ * once, or be there still.
  */
 #include <errno.h>
 
 #include "objects.h"
 
-/* ------------------------------------------------------------------------------- what threads do */
+/* ------------------------------------------------------------------------------ what threads do */
 
 static void erase_0(void)
 {
@@ -63,7 +63,7 @@ static void put_held_2(void)
 	(void)frozenref_slot_put(reg, slots);
 }
 
-/* ----------------------------------------------------------------------------------- the scenarios */
+/* -------------------------------------------------------------------------------- the scenarios */
 
 static void check_erased(void)
 {

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The explorer's own test: a wrong reduction, or a wrong memory model, would make every "ok" worthless.
+ * The explorer's own test: a wrong reduction, or a wrong memory model, would make every "ok"
+ * worthless.
  *
- * Called by main.c. Small scenarios are searched three times: with source sets, with sleep sets alone,
- * and without any reduction. All must meet the same equivalence classes of executions and leave the
- * same memory behind, and the reduced ones must meet each class once. A search with a relation of
- * dependence that is wrong on purpose must differ, or this comparison would prove nothing.
+ * Called by main.c. Small scenarios are searched three times: with source sets, with sleep sets
+ * alone, and without any reduction. All must meet the same equivalence classes of executions and
+ * leave the same memory behind, and the reduced ones must meet each class once. A search with a
+ * relation of dependence that is wrong on purpose must differ, or this comparison would prove
+ * nothing.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -19,7 +21,7 @@
 
 extern const struct model_scenario model_scenarios_memory[];
 
-/* --------------------------------------------------------------------------------- sets of hashes */
+/* ------------------------------------------------------------------------------- sets of hashes */
 
 struct set {
 	uint64_t *hashes;
@@ -65,7 +67,7 @@ static bool equal(const struct set *a, const struct set *b)
 	return a->n == b->n && (!a->n || !memcmp(a->hashes, b->hashes, a->n * sizeof(*a->hashes)));
 }
 
-/* --------------------------------------------------------------------------------- the reductions */
+/* ------------------------------------------------------------------------------- the reductions */
 
 struct found {
 	struct set traces;
@@ -217,7 +219,7 @@ void selftest_reduction(const struct model_scenario *const *tables, void (*count
 	memory_weak = weak;
 }
 
-/* ------------------------------------------------------------------------------- the memory model */
+/* ----------------------------------------------------------------------------- the memory model */
 
 void selftest_memory(void (*count)(bool passed))
 {

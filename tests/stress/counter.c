@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Threads over a few hot counters: every lifetime has exactly one winner, and nobody reads a payload
- * that its owner is writing.
+ * Threads over a few hot counters: every lifetime has exactly one winner, and nobody reads a
+ * payload that its owner is writing.
  *
- * Run by `make check` for a second and by `make stress`. Whoever wins an object poisons and parks it;
- * whoever misses it then adopts it, writes it anew and publishes it, so that each counter goes
+ * Run by `make check` for a second and by `make stress`. Whoever wins an object poisons and parks
+ * it; whoever misses it then adopts it, writes it anew and publishes it, so that each counter goes
  * through as many lifetimes as there is time for.
  */
 #include <stddef.h>
@@ -73,7 +73,9 @@ static void end_lifetime(struct stress_thread *thread, struct cell *cell)
 	stress_poison(&cell->payload);
 	thread->counts[WINS]++;
 	stress_linger(thread);
-	/* Release: pairs with the acquire of adopt(). One winner: nobody can have parked it before. */
+	/*
+	 * Release: pairs with the acquire of adopt(). One winner: nobody can have parked it before.
+	 */
 	stress_check(!__atomic_exchange_n(&cell->parked, true, __ATOMIC_RELEASE));
 }
 
@@ -95,7 +97,10 @@ static void drop(struct stress_thread *thread, struct cell *cell, uint32_t refs)
 	}
 }
 
-/* With refs references on a live object: reads it, and drops them, or freezes it if there are no others. */
+/*
+ * With refs references on a live object: reads it, and drops them, or freezes it if there are no
+ * others.
+ */
 static void use(struct stress_thread *thread, struct cell *cell, uint32_t refs)
 {
 	uint64_t identity = stress_read(&cell->payload);

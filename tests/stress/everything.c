@@ -2,9 +2,9 @@
 /*
  * Everything that a registry can do, at once, over a few hot pfns, in each layout.
  *
- * Run by `make check` for two seconds and by `make stress`. registry.c looks closely at the life of an
- * object; here what matters is that all calls meet all others: inserts of one pfn and of many, by
- * number and anywhere, with lookups by pfn, by batch, by handle and by walk, peeks, replaces,
+ * Run by `make check` for two seconds and by `make stress`. registry.c looks closely at the life of
+ * an object; here what matters is that all calls meet all others: inserts of one pfn and of many,
+ * by number and anywhere, with lookups by pfn, by batch, by handle and by walk, peeks, replaces,
  * migrations, evictions, erases of one and of whole ranges, and trims, which take the slots away.
  *
  * Every page of a payload is derived from its object's number, which no other object ever has: a
@@ -122,7 +122,9 @@ static void remember(struct stress_thread *thread, const struct frozenref_slot *
 
 /* ---------------------------------------------------------------------------------- operations */
 
-/* Puts an object of its own on the pfn if there is room, in one of the ways in which that is done. */
+/*
+ * Puts an object of its own on the pfn if there is room, in one of the ways in which that is done.
+ */
 static bool publish(struct stress_thread *thread, uint64_t pfn, uint64_t npages)
 {
 	void *object = payload_make(pfn, npages);
@@ -245,7 +247,9 @@ static void own(struct stress_thread *thread, struct frozenref_slot *slot, uint3
 		put(thread, slot);
 }
 
-/* As a clock hand does: no reference, so the slot may hold another object by the time it is ours. */
+/*
+ * As a clock hand does: no reference, so the slot may hold another object by the time it is ours.
+ */
 static void freeze_unheld(struct stress_thread *thread)
 {
 	struct frozenref_slot *slot = frozenref_registry_slot(reg, random_pfn(thread));
@@ -334,7 +338,9 @@ static void look_up_batch(struct stress_thread *thread)
 	stress_check(found == 0);
 }
 
-/* An object that has once been seen to be gone, and all others, can never be found by its handle. */
+/*
+ * An object that has once been seen to be gone, and all others, can never be found by its handle.
+ */
 static void look_up_handle(struct stress_thread *thread)
 {
 	struct memory *memory = random_memory(thread);

@@ -2,9 +2,10 @@
 /*
  * Pages that tell whose they are; see everything_payload.h.
  *
- * On the heap and in place they are plain memory, so that ThreadSanitizer sees every missing order. A
- * peek reads them while their owner may be writing, and throws away what it read: in the pool, where
- * that happens, they are read and written by relaxed atomics, as the two sides of a peek must be.
+ * On the heap and in place they are plain memory, so that ThreadSanitizer sees every missing order.
+ * A peek reads them while their owner may be writing, and throws away what it read: in the pool,
+ * where that happens, they are read and written by relaxed atomics, as the two sides of a peek must
+ * be.
  */
 #include <stdbool.h>
 #include <stdlib.h>

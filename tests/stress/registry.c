@@ -151,8 +151,8 @@ static void insert(struct stress_thread *thread)
 }
 
 /*
- * FROZEN as long as we own it; or ERASED, by an erase that began before: then our unfreeze also drops
- * the registry's reference.
+ * FROZEN as long as we own it; or ERASED, by an erase that began before: then our unfreeze also
+ * drops the registry's reference.
  */
 static void check_owned_state(uint64_t pfn)
 {
@@ -190,7 +190,10 @@ static void insert_frozen(struct stress_thread *thread)
 	put(thread, slot);
 }
 
-/* The owner of a frozen object: moves it, or throws it out; `refs` are the references that it froze. */
+/*
+ * The owner of a frozen object: moves it, or throws it out; `refs` are the references that it
+ * froze.
+ */
 static void own(struct stress_thread *thread, struct frozenref_slot *slot, uint64_t pfn,
 		uint32_t refs)
 {
@@ -213,7 +216,9 @@ static void own(struct stress_thread *thread, struct frozenref_slot *slot, uint6
 		put(thread, slot);
 }
 
-/* As a clock hand does: no reference, so the slot may hold another object by the time it is ours. */
+/*
+ * As a clock hand does: no reference, so the slot may hold another object by the time it is ours.
+ */
 static void freeze_unheld(struct stress_thread *thread)
 {
 	struct frozenref_slot *slot = frozenref_registry_slot(reg, random_pfn(thread));

@@ -49,7 +49,9 @@ _Noreturn void stress_fail(const char *what, const char *file, int line);
 /* Lets others run in the middle of something, now and then. */
 void stress_linger(struct stress_thread *thread);
 
-/* The payload: an identity and copies of it, written before publishing and poisoned by the owner. */
+/*
+ * The payload: an identity and copies of it, written before publishing and poisoned by the owner.
+ */
 struct stress_payload {
 	uint64_t words[4];
 };

@@ -161,7 +161,9 @@ struct outcome {
 	char text[2048];
 };
 
-/* Children that die of a signal would take what they covered with them; `make coverage` has this. */
+/*
+ * Children that die of a signal would take what they covered with them; `make coverage` has this.
+ */
 #ifdef FROZENREF_TEST_COVERAGE
 void __gcov_dump(void);
 #else

@@ -4,8 +4,8 @@
  *
  * Run by `make check`. It compiles lib/ref.c itself with an atomics backend of its own
  * (zones_atomic.h) and with zones a few steps wide, and runs every interleaving of two threads that
- * do two or three calls each. The control is the same code with resets that swap once and give up: that one
- * must climb out of the zone, or the test proves nothing.
+ * do two or three calls each. The control is the same code with resets that swap once and give up:
+ * that one must climb out of the zone, or the test proves nothing.
  *
  * The threads are real ones that pass a baton: exactly one runs at any time, and hands the baton to
  * whom the schedule names before each of its operations on the word.

@@ -11,7 +11,7 @@
 
 static char objects[8];
 
-/* ---------------------------------------------------------------------------- create and destroy */
+/* --------------------------------------------------------------------------- create and destroy */
 
 Test(registry, creates_with_all_defaults)
 {
@@ -154,7 +154,7 @@ Test(registry, destroy_waits_for_all_to_leave)
 	assert_destroys(reg);
 }
 
-/* -------------------------------------------------------------------------------- life of an object */
+/* ---------------------------------------------------------------------------- life of an object */
 
 Test(registry, insert_look_up_erase)
 {
@@ -303,7 +303,9 @@ Test(registry, looks_up_addresses)
 		struct frozenref_slot *slot;
 		uintptr_t page;
 
-		/* Where an address has 32 bits, there are pages that none is behind the first of. */
+		/*
+		 * Where an address has 32 bits, there are pages that none is behind the first of.
+		 */
 		if (effective[i] + 3 > sizeof(page) * 8)
 			continue;
 		page = (uintptr_t)1 << effective[i];
@@ -485,7 +487,9 @@ Test(registry, stats_fill_no_more_than_asked_for)
 	assert_destroys(reg);
 }
 
-/* A put that loses its object to a lookup; one thread cannot do that, so its second half is called. */
+/*
+ * A put that loses its object to a lookup; one thread cannot do that, so its second half is called.
+ */
 Test(registry, stats_count_revivals)
 {
 	struct frozenref_registry *reg = make_default_registry();

@@ -61,7 +61,9 @@ static struct frozenref_backend backend = {
 	.release = give_back,
 };
 
-/* Inserts a range over three leaves with the call'th reserve or commit failing; false: none failed. */
+/*
+ * Inserts a range over three leaves with the call'th reserve or commit failing; false: none failed.
+ */
 static bool insert_with_failure(unsigned call, uint64_t pfn)
 {
 	struct frozenref_registry_config config = default_config();

@@ -155,7 +155,7 @@ Test(registry_frozen, failing_freeze_does_what_an_erase_left_to_it)
 	assert_destroys(reg);
 }
 
-/* ------------------------------------------------------------------------------- bad counts, misuse */
+/* --------------------------------------------------------------------------- bad counts, misuse */
 
 Test(registry_frozen, bad_counts_are_misuse)
 {

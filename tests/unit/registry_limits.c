@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How much a registry takes of what a process has: memory for each pfn and each registry, core dumps.
+ * How much a registry takes of what a process has: memory for each pfn and each registry, core
+ * dumps.
  *
  * Run by `make check` twice, like registry.c. What is measured is printed. Sanitizers and Valgrind
- * take memory of their own for each byte that a program uses: under them there is nothing to measure.
+ * take memory of their own for each byte that a program uses: under them there is nothing to
+ * measure.
  */
 #include <signal.h>
 #include <stdio.h>

@@ -137,7 +137,7 @@ Test(registry_release, is_run_by_a_lookup_that_came_too_late)
 	assert_destroys(reg);
 }
 
-/* ------------------------------------------------------------------------------ lists of objects */
+/* ----------------------------------------------------------------------------- lists of objects */
 
 /* Deep enough to have filled a counter that shared a word with another one. */
 enum { CHAIN = 10000 };

@@ -3,8 +3,8 @@
  * An atomics backend under which the test decides, before each operation, which thread goes on.
  *
  * Included by atomic.h in the programs that are compiled with FROZENREF_ATOMIC_BACKEND naming this
- * file; the functions are in ref_zones.c. Only operations on 32-bit words are scheduled: the pointers
- * hold the misuse handler, which these tests set once.
+ * file; the functions are in ref_zones.c. Only operations on 32-bit words are scheduled: the
+ * pointers hold the misuse handler, which these tests set once.
  *
  * It also makes the borders of the zones variables, so that a test can bring them close together.
  */

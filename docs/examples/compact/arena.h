@@ -28,7 +28,9 @@ void arena_exit(struct arena *arena);
 
 size_t arena_cells_per_frame(const struct arena *arena);
 
-/* The first free cell at or after *cell and before `end`, now in use, or NULL; *cell moves to it. */
+/*
+ * The first free cell at or after *cell and before `end`, now in use, or NULL; *cell moves to it.
+ */
 void *arena_alloc(struct arena *arena, size_t *cell, size_t end);
 
 void arena_free(struct arena *arena, void *object);

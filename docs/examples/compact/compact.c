@@ -2,10 +2,11 @@
 /*
  * The mover: this is the file to read. See compact.h.
  *
- * An object may be moved when nobody but the registry and the mover has a reference: two in all. That
- * is what freezing for 2 asks and, if so, ensures: from then on no lookup gets the object until it is
- * published at its new place, where it has the same number and the same handles. No reader is asked,
- * none is waited for, and the old cell is free at once: who had no reference then has no pointer now.
+ * An object may be moved when nobody but the registry and the mover has a reference: two in all.
+ * That is what freezing for 2 asks and, if so, ensures: from then on no lookup gets the object
+ * until it is published at its new place, where it has the same number and the same handles. No
+ * reader is asked, none is waited for, and the old cell is free at once: who had no reference then
+ * has no pointer now.
  */
 #include "compact.h"
 

@@ -2,8 +2,8 @@
 /*
  * Moving objects together while others look them up.
  *
- * Used by main.c. Relies on the registry to tell whether anybody holds an object, and on arena.c for
- * places.
+ * Used by main.c. Relies on the registry to tell whether anybody holds an object, and on arena.c
+ * for places.
  */
 #ifndef COMPACT_COMPACT_H
 #define COMPACT_COMPACT_H
@@ -26,8 +26,8 @@ struct compaction {
 };
 
 /*
- * Walks the registry once and moves each object whose cell is not below `end` to a free cell below it.
- * Objects that somebody holds stay as they are. Returns how many are left above.
+ * Walks the registry once and moves each object whose cell is not below `end` to a free cell below
+ * it. Objects that somebody holds stay as they are. Returns how many are left above.
  */
 uint64_t compact_walk(struct compaction *compaction, size_t end);
 

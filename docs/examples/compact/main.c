@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Fills memory with objects, drops most of them, moves the others together while threads look them up
- * and verify what they find, gives the emptied pages back, and prints what memory is left at each
- * step. README.md says what it shows.
+ * Fills memory with objects, drops most of them, moves the others together while threads look them
+ * up and verify what they find, gives the emptied pages back, and prints what memory is left at
+ * each step. README.md says what it shows.
  *
  * The pieces: compact.c the mover, arena.c the memory, readers.c the objects and who reads them.
  */
@@ -61,7 +61,7 @@ static void read_for_a_while(void)
 	nanosleep(&time, NULL);
 }
 
-/* ------------------------------------------------------------------------------------- reporting */
+/* ------------------------------------------------------------------------------------ reporting */
 
 /* The process's resident memory in KiB, or 0 where the system does not say. */
 static unsigned long resident_kib(void)
@@ -90,9 +90,11 @@ static void print_memory(const char *when, size_t frames)
 		printf("%-40s        ? MiB resident, %7zu frames in use\n", when, frames);
 }
 
-/* ----------------------------------------------------------------------------------- the objects */
+/* ---------------------------------------------------------------------------------- the objects */
 
-/* Which of each LASTING_IN neighbours stays: another one in each group, so that they are scattered. */
+/*
+ * Which of each LASTING_IN neighbours stays: another one in each group, so that they are scattered.
+ */
 static bool is_lasting(size_t cell)
 {
 	size_t group = cell / LASTING_IN;
@@ -156,7 +158,7 @@ static void let_go(struct demo *demo)
 	}
 }
 
-/* --------------------------------------------------------------------------------------- the run */
+/* -------------------------------------------------------------------------------------- the run */
 
 static int compact(struct demo *demo)
 {

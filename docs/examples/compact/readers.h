@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Objects that tell their number in every word, and threads that look them up at random, all the time,
- * and verify every word of each.
+ * Objects that tell their number in every word, and threads that look them up at random, all the
+ * time, and verify every word of each.
  *
  * Used by main.c. Relies on the registry.
  */

@@ -3,9 +3,9 @@
  * The page cache proper: this is the file to read for porting one. Who calls it: see cache.h, whose
  * CACHE_TRY_GET and CACHE_PEEK are both here; the second adds read_part_by_peek() and no more.
  *
- * A page is a pfn (the file's base plus the page's index in the file), a slot of the registry with the
- * count, and a frame with the bytes. A page in the cache has one reference, the registry's own, as a
- * folio has the page cache's. From there the kernel's steps map to these:
+ * A page is a pfn (the file's base plus the page's index in the file), a slot of the registry with
+ * the count, and a frame with the bytes. A page in the cache has one reference, the registry's own,
+ * as a folio has the page cache's. From there the kernel's steps map to these:
  *
  *   in the kernel                             here
  *   --------------------------------------    ---------------------------------------------------
@@ -25,8 +25,8 @@
  *   giving memory back                        cache_shrink: frozenref_registry_trim
  *
  * Two things are simpler here. There is no page lock: while a page is frozen it has one owner, and
- * that is all a lock would say. And there is no grace period: slots never go away, so a lookup needs
- * no rcu_read_lock around it.
+ * that is all a lock would say. And there is no grace period: slots never go away, so a lookup
+ * needs no rcu_read_lock around it.
  */
 #include "cache.h"
 
@@ -74,9 +74,9 @@ static bool is_referenced(struct frozenref_slot *slot)
 }
 
 /*
- * Takes out the page that the hand points at, unless it was looked up since the last time or somebody
- * holds it. What the frame table says may be out of date: then it is another page of that number that
- * is judged, frozen and taken out, and its frame that is returned. Any frame will do.
+ * Takes out the page that the hand points at, unless it was looked up since the last time or
+ * somebody holds it. What the frame table says may be out of date: then it is another page of that
+ * number that is judged, frozen and taken out, and its frame that is returned. Any frame will do.
  */
 static void *evict_page(struct cache *base, uint64_t pfn, struct cache_stats *stats)
 {
@@ -91,8 +91,8 @@ static void *evict_page(struct cache *base, uint64_t pfn, struct cache_stats *st
 		return NULL;
 	}
 	/*
-	 * One reference: the registry's own. From here on lookups miss the page, and nobody but us can
-	 * touch it; a lookup that came first makes this fail.
+	 * One reference: the registry's own. From here on lookups miss the page, and nobody but us
+	 * can touch it; a lookup that came first makes this fail.
 	 */
 	if (!frozenref_slot_freeze(cache->reg, slot, 1)) {
 		stats->in_use++;
@@ -105,7 +105,7 @@ static void *evict_page(struct cache *base, uint64_t pfn, struct cache_stats *st
 	return frame;
 }
 
-/* --------------------------------------------------------------------------------- reading pages */
+/* -------------------------------------------------------------------------------- reading pages */
 
 /*
  * Reads a page that the cache has not. On success *slot has a reference for the caller. -EEXIST or
@@ -161,7 +161,9 @@ static COLD int get_page_slow(struct page_cache *cache, const struct file *file,
 			waiting_sleep(&cache->waiting, cache->reg, pfn);
 			break;
 		case FROZENREF_LIVE:
-			/* Just published; or a hand tries to freeze it, which lasts for a moment. */
+			/*
+			 * Just published; or a hand tries to freeze it, which lasts for a moment.
+			 */
 			*slot = frozenref_registry_try_get(cache->reg, pfn);
 			if (*slot)
 				return 0;
@@ -209,8 +211,8 @@ static HOT int read_part(struct cache *base, const struct file *file, uint64_t o
 
 /*
  * A short read without a reference: so a popular page's counter stays unwritten. The frames stay
- * mapped while the cache lives, which is what the registry was promised for it. A false is not a miss
- * yet: the page may have been taken out, or just come back.
+ * mapped while the cache lives, which is what the registry was promised for it. A false is not a
+ * miss yet: the page may have been taken out, or just come back.
  */
 static HOT int read_part_by_peek(struct cache *base, const struct file *file, uint64_t offset,
 				 void *buffer, size_t length, struct cache_stats *stats)
@@ -335,7 +337,7 @@ static void unhold_page(struct cache *base, struct cache_hold *hold)
 	frozenref_slot_put(page_cache(base)->reg, hold->page);
 }
 
-/* ------------------------------------------------------------------------------ the cache's life */
+/* ----------------------------------------------------------------------------- the cache's life */
 
 static void drop_file(struct cache *base, const struct file *file)
 {

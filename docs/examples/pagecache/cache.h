@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A page cache: pages of files, in a fixed number of frames, found by number. cache.c is the one to
- * read. It has two ways to read a page; cache_cas.c and cache_rwlock.c are what it is compared with:
- * the same frames, files and clock hand, and other ways to find and hold a page.
+ * read. It has two ways to read a page; cache_cas.c and cache_rwlock.c are what it is compared
+ * with: the same frames, files and clock hand, and other ways to find and hold a page.
  *
  * Used by workers.c to read and by main.c to make and end it. Relies on frames.c for memory.
  */
@@ -79,8 +79,9 @@ int cache_create(struct cache **cache, enum cache_mode mode, uint64_t nframes, u
 int cache_destroy(struct cache *cache, const struct file_set *set);
 
 /*
- * Copies length bytes, which the file has to have, to the buffer. Returns 0; -ESTALE if the file has
- * shrunk or was forgotten; or another negative errno. On failure the buffer's content is undefined.
+ * Copies length bytes, which the file has to have, to the buffer. Returns 0; -ESTALE if the file
+ * has shrunk or was forgotten; or another negative errno. On failure the buffer's content is
+ * undefined.
  */
 static inline int cache_read(struct cache *cache, const struct file *file, uint64_t offset,
 			     void *buffer, size_t length, struct cache_stats *stats)
@@ -88,7 +89,10 @@ static inline int cache_read(struct cache *cache, const struct file *file, uint6
 	return cache->ops->read(cache, file, offset, buffer, length, stats);
 }
 
-/* Takes a file's pages out. Readers that hold one finish; a page in other hands is left to the clock. */
+/*
+ * Takes a file's pages out. Readers that hold one finish; a page in other hands is left to the
+ * clock.
+ */
 void cache_drop_file(struct cache *cache, const struct file *file);
 
 /* Gives the memory of free frames and empty tables back to the system. Returns the bytes. */
@@ -108,7 +112,9 @@ int cache_rwlock_create(struct cache **cache, uint64_t nframes);
 
 #define CACHE_LINE_BYTES 64 /* of a CPU */
 
-/* A line is copied in a few moves, where a length that may be anything takes a string instruction. */
+/*
+ * A line is copied in a few moves, where a length that may be anything takes a string instruction.
+ */
 static inline void cache_copy(void *buffer, const unsigned char *bytes, size_t length)
 {
 	if (length == CACHE_LINE_BYTES)

@@ -3,9 +3,10 @@
  * What the page cache is compared with, one: references as they are usually taken on objects that
  * others may free, by a loop around a compare-and-swap that refuses to add to zero. See cache.h.
  *
- * The counts are in an array by page, like a memmap: the fastest way there is to find one, and since
- * an element stands for one page for ever, nothing is looked at again after the reference was taken.
- * So only the way of counting differs from CACHE_TRY_GET, and what differs besides favours this one.
+ * The counts are in an array by page, like a memmap: the fastest way there is to find one, and
+ * since an element stands for one page for ever, nothing is looked at again after the reference was
+ * taken. So only the way of counting differs from CACHE_TRY_GET, and what differs besides favours
+ * this one.
  */
 #include "cache.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What all modes of the cache have in common: frames, and the order of beginning and end. See cache.h.
+ * What all modes of the cache have in common: frames, and the order of beginning and end. See
+ * cache.h.
  */
 #include "cache.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the page cache is compared with, two: a hash table under a reader-writer lock, and counts that
- * need no more than an addition, since whoever looks a page up has the lock and whoever takes one out
- * has it alone. See cache.h.
+ * What the page cache is compared with, two: a hash table under a reader-writer lock, and counts
+ * that need no more than an addition, since whoever looks a page up has the lock and whoever takes
+ * one out has it alone. See cache.h.
  *
  * The table is one of chains through the pages themselves, with a bucket for each frame or more: a
  * lookup follows two pointers, so that what is measured is the lock and not a slow table.
@@ -93,7 +93,9 @@ static void *evict_page(struct cache *base, uint64_t pfn, struct cache_stats *st
 	return frame;
 }
 
-/* Enters a page that was read, or finds that another thread was faster: the one that is held now. */
+/*
+ * Enters a page that was read, or finds that another thread was faster: the one that is held now.
+ */
 static struct rwlock_page *enter(struct rwlock_cache *cache, uint64_t pfn, void *frame)
 {
 	struct rwlock_page *page = &cache->pages[frames_number(&cache->base.frames, frame)];

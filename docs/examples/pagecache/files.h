@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The files that are read: found under the user's folders, opened, and numbered page by page, so that
- * a file's base and a page's index in it make a key: the pfn. Also who notices that a file on disk is
- * no longer what it was.
+ * The files that are read: found under the user's folders, opened, and numbered page by page, so
+ * that a file's base and a page's index in it make a key: the pfn. Also who notices that a file on
+ * disk is no longer what it was.
  *
  * Used by everything here. Relies on POSIX.
  */
@@ -52,8 +52,8 @@ uint64_t file_pages(const struct file *file);
 int file_read(const struct file *file, uint64_t offset, void *buffer, size_t length);
 
 /*
- * Reads all that the file has of a page. A short read is an error and never a page: what is behind it
- * in the frame are zeros, or some other page's bytes.
+ * Reads all that the file has of a page. A short read is an error and never a page: what is behind
+ * it in the frame are zeros, or some other page's bytes.
  */
 int file_read_page(const struct file *file, uint64_t index, void *frame);
 

@@ -25,8 +25,9 @@ struct frames {
 	unsigned char *memory;
 	uint64_t n;
 	/*
-	 * Which page each frame holds: a hint for the clock hand, like the way from a struct page back
-	 * to its mapping and index. It may be out of date; who acts on it must own the slot first.
+	 * Which page each frame holds: a hint for the clock hand, like the way from a struct page
+	 * back to its mapping and index. It may be out of date; who acts on it must own the slot
+	 * first.
 	 */
 	_Atomic uint64_t *owner;
 	/* The next frame that the hand looks at, modulo n. Apart from what lookups read. */
@@ -51,14 +52,14 @@ uint64_t frames_number(const struct frames *frames, const void *frame);
 void frames_set_owner(struct frames *frames, const void *frame, uint64_t pfn);
 
 /*
- * How a cache takes out the page of that number, if it may leave: its frame, or NULL. Any frame will
- * do.
+ * How a cache takes out the page of that number, if it may leave: its frame, or NULL. Any frame
+ * will do.
  */
 typedef void *frames_evict(struct cache *cache, uint64_t pfn, struct cache_stats *stats);
 
 /*
- * An unused frame, by the clock hand if none is free. In the end always: whoever waits here holds no
- * page.
+ * An unused frame, by the clock hand if none is free. In the end always: whoever waits here holds
+ * no page.
  */
 void *frames_take(struct frames *frames, frames_evict *evict, struct cache *cache,
 		  struct cache_stats *stats);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Ctrl-C: long loops ask whether to end early, and end in order. main.c installs the handler; asked by
- * everything that takes long. Relies on nothing.
+ * Ctrl-C: long loops ask whether to end early, and end in order. main.c installs the handler; asked
+ * by everything that takes long. Relies on nothing.
  */
 #ifndef PAGECACHE_INTERRUPT_H
 #define PAGECACHE_INTERRUPT_H

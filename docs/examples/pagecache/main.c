@@ -109,7 +109,7 @@ static void run_rounds(struct crew *crew, struct report *report, unsigned rounds
 	report->seconds = now_s() - begin;
 }
 
-/* ------------------------------------------------------------------------------------- self-test */
+/* ------------------------------------------------------------------------------------ self-test */
 
 /*
  * Spoils a page on purpose: a bit in each piece of it. The hold keeps it in the
@@ -131,7 +131,7 @@ static bool spoil_page(struct cache *cache, struct file_set *set, struct cache_h
 	return false;
 }
 
-/* ---------------------------------------------------------------------------------- putting together */
+/* ----------------------------------------------------------------------------- putting together */
 
 static int measure_with(struct cache *cache, struct file_set *set, const struct verifier *verifier,
 			struct report *report, unsigned rounds)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The command line: reads it, checks it, and says in a sentence what is wrong with it. See options.h.
+ * The command line: reads it, checks it, and says in a sentence what is wrong with it. See
+ * options.h.
  */
 #include "options.h"
 

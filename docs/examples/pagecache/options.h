@@ -17,7 +17,10 @@ struct options {
 	enum cache_mode mode;
 	unsigned threads;
 	double seconds;
-	/* How much memory the pages may take: bytes, or a share of the data, or as much as all need. */
+	/*
+	 * How much memory the pages may take: bytes, or a share of the data, or as much as all
+	 * need.
+	 */
 	enum { MEMORY_SHARE, MEMORY_BYTES, MEMORY_ALL } memory;
 	uint64_t memory_bytes;
 	double memory_percent;

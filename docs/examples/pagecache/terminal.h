@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What is said on stderr while the program runs: messages, and a progress line, which on a terminal is
- * written over again and again and otherwise is a line now and then.
+ * What is said on stderr while the program runs: messages, and a progress line, which on a terminal
+ * is written over again and again and otherwise is a line now and then.
  *
  * Used by all who have something to say. Relies on nothing.
  */

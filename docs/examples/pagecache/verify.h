@@ -34,7 +34,9 @@ void verify_free(struct verifier *verifier);
 bool verify_bytes(const struct verifier *verifier, const struct file *file, uint64_t offset,
 		  const void *bytes, size_t length);
 
-/* After wrong bytes: whether the file itself is another now, so that nobody is to blame for them. */
+/*
+ * After wrong bytes: whether the file itself is another now, so that nobody is to blame for them.
+ */
 bool verify_file_changed(const struct verifier *verifier, const struct file *file, uint64_t offset,
 			 size_t length);
 

@@ -2,11 +2,11 @@
 /*
  * Sleeping until a page is no longer frozen. See waiting.h.
  *
- * No wake-up is lost: a sleeper adds itself to `sleepers` and then looks at the page; a waker changes
- * the page and then adds nothing to `sleepers`, to read it. Both are read-modify-writes on one word, so
- * one comes first. If it is the sleeper's, the waker sees it and takes the lock, under which the
- * sleeper either still has to look or already sleeps. If it is the waker's, the sleeper's acquire
- * pairs with the waker's release, and its look finds the page changed.
+ * No wake-up is lost: a sleeper adds itself to `sleepers` and then looks at the page; a waker
+ * changes the page and then adds nothing to `sleepers`, to read it. Both are read-modify-writes on
+ * one word, so one comes first. If it is the sleeper's, the waker sees it and takes the lock, under
+ * which the sleeper either still has to look or already sleeps. If it is the waker's, the sleeper's
+ * acquire pairs with the waker's release, and its look finds the page changed.
  */
 #include "waiting.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sleeping until somebody else's page is no longer frozen: a small table of queues, hashed by pfn, as
- * the kernel keeps for page locks. Queues are shared, so a sleeper may be woken for another page.
+ * Sleeping until somebody else's page is no longer frozen: a small table of queues, hashed by pfn,
+ * as the kernel keeps for page locks. Queues are shared, so a sleeper may be woken for another
+ * page.
  *
  * Used by cache.c. Relies on frozenref_registry_state(), which writes nothing.
  */

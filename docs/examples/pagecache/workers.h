@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Threads that read random pieces, one short slice of time after another: through the cache, through
- * pread(2), and so on in turn, so that what disturbs the machine disturbs all ways alike.
+ * Threads that read random pieces, one short slice of time after another: through the cache,
+ * through pread(2), and so on in turn, so that what disturbs the machine disturbs all ways alike.
  *
  * Used by main.c. Relies on cache.c, files.c and verify.c.
  *
  * A slice is made of batches: pieces are drawn at random, read on the clock, and verified off the
- * clock, from the copies that were handed out. So drawing and verifying cost all ways nothing, and the
- * same slice of two ways draws the same pieces.
+ * clock, from the copies that were handed out. So drawing and verifying cost all ways nothing, and
+ * the same slice of two ways draws the same pieces.
  */
 #ifndef PAGECACHE_WORKERS_H
 #define PAGECACHE_WORKERS_H

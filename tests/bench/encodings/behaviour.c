@@ -49,7 +49,7 @@ static void expect(bool condition, const struct contender *contender, const char
 
 #define EXPECT(condition) expect((condition), it, #condition)
 
-/* ------------------------------------------------------------------------------- what all must do */
+/* ----------------------------------------------------------------------------- what all must do */
 
 static void check_fresh(const struct contender *it)
 {
@@ -111,7 +111,7 @@ static void check_freeze(const struct contender *it)
 	EXPECT(it->put_and_lock(&enc));
 }
 
-/* --------------------------------------------------------------------------- what they differ in */
+/* -------------------------------------------------------------------------- what they differ in */
 
 static bool zero_is_frozen(const struct contender *it)
 {

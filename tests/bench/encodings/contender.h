@@ -2,8 +2,8 @@
 /*
  * One encoding as data: its functions for behaviour.c, its loops for bench.c.
  *
- * The list is ENCODINGS. Each has a source of a few lines, which includes this header, the encoding's
- * and contender_define.h, which fills in the structure.
+ * The list is ENCODINGS. Each has a source of a few lines, which includes this header, the
+ * encoding's and contender_define.h, which fills in the structure.
  */
 #ifndef FROZENREF_TESTS_BENCH_CONTENDER_H
 #define FROZENREF_TESTS_BENCH_CONTENDER_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Bit 31 set is live, the other bits count: zero is frozen, but a put of a frozen word still borrows
- * its way into the live half.
+ * Bit 31 set is live, the other bits count: zero is frozen, but a put of a frozen word still
+ * borrows its way into the live half.
  */
 #include "enc.h"
 

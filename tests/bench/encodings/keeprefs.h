@@ -3,10 +3,10 @@
  * UNSOUND, and here to show it: a freeze that leaves the references in the word and only raises a
  * flag, with gets that take their own add back when they see the flag.
  *
- * A getter adds one to a frozen word and sees the flag. The owner unfreezes with one reference, which
- * keeps the getter's add, and puts: two to one, not the last. Now the getter takes its add back: one to
- * zero, and it is nobody's business to free the object. Were the taking back a full put, a get that
- * failed would own the object.
+ * A getter adds one to a frozen word and sees the flag. The owner unfreezes with one reference,
+ * which keeps the getter's add, and puts: two to one, not the last. Now the getter takes its add
+ * back: one to zero, and it is nobody's business to free the object. Were the taking back a full
+ * put, a get that failed would own the object.
  */
 #include "enc.h"
 
@@ -27,8 +27,8 @@ static inline void enc_init_frozen(struct enc *enc)
 static inline void enc_unfreeze(struct enc *enc, uint32_t refs)
 {
 	/*
-	 * An add and not a store, or it would overwrite adds that are going to be taken back. Release:
-	 * pairs with the acquire of try_get.
+	 * An add and not a store, or it would overwrite adds that are going to be taken back.
+	 * Release: pairs with the acquire of try_get.
 	 */
 	(void)frozenref__add32(&enc->word, refs - enc->kept - ENC_FROZEN, release);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Bit 0 set is live, the bits above count by twos: adds never touch the flag, so a put of a frozen
- * word leaves it frozen and can be noticed. Not so a surplus put between the two steps of the last one:
- * the word is live still, and wraps to a huge count. What is left of overflow is that the count wraps
- * to the word of a dying object.
+ * word leaves it frozen and can be noticed. Not so a surplus put between the two steps of the last
+ * one: the word is live still, and wraps to a huge count. What is left of overflow is that the
+ * count wraps to the word of a dying object.
  */
 #include "enc.h"
 

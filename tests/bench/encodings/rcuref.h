@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Zones like those of the kernel's rcuref: live words are the lower half and hold the count less one,
- * then come saturated ones, then dead ones, and the very last is dying.
+ * Zones like those of the kernel's rcuref: live words are the lower half and hold the count less
+ * one, then come saturated ones, then dead ones, and the very last is dying.
  *
  * As tight as the library's, with a sign test, and as good at catching misuse; but a zero word is
  * live with one reference.

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A sticky counter: bit 31 says that zero was reached and stays, and a reader who finds a zero without
- * it sets it on behalf of the put, with a second bit that lets the put know and still win.
+ * A sticky counter: bit 31 says that zero was reached and stays, and a reader who finds a zero
+ * without it sets it on behalf of the put, with a second bit that lets the put know and still win.
  *
- * So a count of 0 is final when it is read, and every operation ends in a bounded number of steps. A
- * zero word is live, as with the locked bit, and a put of a frozen word borrows from it.
+ * So a count of 0 is final when it is read, and every operation ends in a bounded number of steps.
+ * A zero word is live, as with the locked bit, and a put of a frozen word borrows from it.
  */
 #include "enc.h"
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The library's own: zero is frozen, live words lie above the middle, zones catch what goes wrong. */
+/*
+ * The library's own: zero is frozen, live words lie above the middle, zones catch what goes wrong.
+ */
 #include <frozenref/ref.h>
 
 #include "enc.h"

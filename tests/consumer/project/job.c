@@ -3,8 +3,9 @@
  * What a program outside this tree does with an installed libfrozenref, in C99, C11 and C++11.
  *
  * Readers look blocks up by number in a registry while the main thread replaces them; and they sit
- * down at desks, counters in static memory that move to other tenants by freeze. Everything that was
- * read under a reference is verified, everything published is counted, and the sums must come out even.
+ * down at desks, counters in static memory that move to other tenants by freeze. Everything that
+ * was read under a reference is verified, everything published is counted, and the sums must come
+ * out even.
  */
 #define _POSIX_C_SOURCE 200809L
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A put stalls between its subtraction and its compare-and-swap, and wins for a later lifetime. That
- * this does happen is shown by -DNO_LATE_WIN, which must fail.
+ * A put stalls between its subtraction and its compare-and-swap, and wins for a later lifetime.
+ * That this does happen is shown by -DNO_LATE_WIN, which must fail.
  */
 #define LIFETIMES 2
 #include "scenario.h"

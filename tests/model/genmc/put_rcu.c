@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Two holders put with put_and_lock_rcu, and the winner frees the memory of the counter as soon as a
- * getter, who may look at it until it says that it is done, has left.
+ * Two holders put with put_and_lock_rcu, and the winner frees the memory of the counter as soon as
+ * a getter, who may look at it until it says that it is done, has left.
  */
 #include <stdlib.h>
 #include "scenario.h"

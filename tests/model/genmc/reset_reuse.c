@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The same across two lifetimes: a reset that stalls meets dying, frozen and live words of the next one. */
+/*
+ * The same across two lifetimes: a reset that stalls meets dying, frozen and live words of the next
+ * one.
+ */
 #define FROZENREF__RESIDUE_LIMIT UINT32_C(1)
 #define LIFETIMES		 2
 #include "scenario.h"

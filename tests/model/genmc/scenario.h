@@ -29,7 +29,9 @@
 #include <frozenref/ref.h>
 #include "lib/ref.c"
 
-/* How many lifetimes there are in all: a winner publishes the object again until they are used up. */
+/*
+ * How many lifetimes there are in all: a winner publishes the object again until they are used up.
+ */
 #ifndef LIFETIMES
 # define LIFETIMES 1
 #endif

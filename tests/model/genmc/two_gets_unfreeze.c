@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Two gets against unfreeze: those too early fail, and unfreeze overwrites the residue they left. */
+/*
+ * Two gets against unfreeze: those too early fail, and unfreeze overwrites the residue they left.
+ */
 #include "scenario.h"
 
 int main(void)

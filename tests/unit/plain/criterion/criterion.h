@@ -2,9 +2,9 @@
 /*
  * As much of Criterion's interface as the unit tests use, with nothing behind it but fork(2).
  *
- * Found instead of the real one by the builds of tests/sanitizers.mk. Criterion maps the memory of its
- * sandboxes where the sanitizers keep theirs, and its programs hang under them; a forked child is
- * something that sanitizers, Valgrind and gcov understand. main() and the list are weak, so that
+ * Found instead of the real one by the builds of tests/sanitizers.mk. Criterion maps the memory of
+ * its sandboxes where the sanitizers keep theirs, and its programs hang under them; a forked child
+ * is something that sanitizers, Valgrind and gcov understand. main() and the list are weak, so that
  * each source of a program may include this.
  */
 #ifndef FROZENREF_TESTS_UNIT_PLAIN_CRITERION_H
