@@ -44,7 +44,7 @@ FROZENREF__BEGIN_DECLS
 /* ---------------------------------------------------------------------------------- interface */
 
 /* All zero bytes are a frozen counter. Address-free: it works in memory shared by processes. */
-typedef struct frozenref {
+typedef struct frozenref_t {
 	uint32_t word; /* private: only the functions below touch it */
 } frozenref_t;
 
