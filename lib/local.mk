@@ -5,6 +5,7 @@ lib_libfrozenref_la_SOURCES = \
 	lib/backend.h \
 	lib/backend_mmap.c \
 	lib/config_struct.h \
+	lib/peek.h \
 	lib/ref.c \
 	lib/registry.c \
 	lib/registry.h \

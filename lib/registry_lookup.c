@@ -5,8 +5,7 @@
  * Called by programs and by frozenref_registry_try_get(). Relies on slots that never move and on
  * the protocol at the top of registry.c. Nothing here takes a lock or memory.
  */
-#include <string.h>
-
+#include "peek.h"
 #include "registry.h"
 #include "wait.h"
 
@@ -269,43 +268,6 @@ static bool glance_at(struct glance *glance, const struct frozenref_slot *slot)
 	       still_there(glance);
 }
 
-/* Copies what lies within one word, and returns how much that was. */
-static FROZENREF__COLD size_t copy_part(unsigned char *to, uintptr_t from, size_t length)
-{
-	size_t skip = from % sizeof(uintptr_t);
-	size_t n = sizeof(uintptr_t) - skip < length ? sizeof(uintptr_t) - skip : length;
-	uintptr_t word = frozenref__loadptr((const uintptr_t *)(from - skip), relaxed);
-
-	memcpy(to, (const unsigned char *)&word + skip, n);
-	return n;
-}
-
-/*
- * Copies bytes that their owner may be writing: by atomic loads of whole words, so that no byte is
- * read twice and the compiler adds nothing. Bytes around them, in the same words, are read as well;
- * objects are aligned for pointers, so these lie within the object.
- */
-static void copy_out(void *buffer, uintptr_t from, size_t length)
-{
-	unsigned char *to = buffer;
-
-	while (length) {
-		size_t n = sizeof(uintptr_t);
-
-		if (FROZENREF__UNLIKELY(from % n || length < n)) {
-			n = copy_part(to, from, length);
-		} else {
-			uintptr_t word = frozenref__loadptr((const uintptr_t *)from, relaxed);
-
-			/* Of constant size: a register to memory, not over the stack. */
-			memcpy(to, &word, sizeof(word));
-		}
-		to += n;
-		from += n;
-		length -= n;
-	}
-}
-
 /* The slot to peek at: the head, as far as a tail can be believed. */
 static const struct frozenref_slot *peek_head(const struct frozenref_registry *reg, uint64_t pfn,
 					      uint64_t *distance)
@@ -338,7 +300,9 @@ bool frozenref_registry_peek(struct frozenref_registry *reg, uint64_t pfn, size_
 	bytes = (flags_pages(glance.flags) - distance) << reg->table.page_shift;
 	if (offset > bytes || length > bytes - offset)
 		return false;
-	copy_out(buffer, glance.object + ((uintptr_t)distance << reg->table.page_shift) + offset,
-		 length);
+	frozenref__peek_copy(buffer,
+			     glance.object + ((uintptr_t)distance << reg->table.page_shift) +
+				     offset,
+			     length);
 	return still_there(&glance);
 }

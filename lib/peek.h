@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The copy of a peek: out of an object that may be freed and written while it is being copied.
+ *
+ * Used by the peeks of registries and caches, which find out before and after whether the object
+ * was live all the while. Relies on atomic.h.
+ */
+#ifndef FROZENREF_LIB_PEEK_H
+#define FROZENREF_LIB_PEEK_H
+
+#include <stddef.h>
+#include <string.h>
+
+#include <frozenref/atomic.h>
+
+/* What a peek reads may have been freed; it says so afterwards, and AddressSanitizer must wait. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__clang__)
+# define FROZENREF__NO_ASAN __attribute__((no_sanitize_address))
+#else
+# define FROZENREF__NO_ASAN
+#endif
+
+/* Copies what lies within one word, and returns how much that was. */
+static inline FROZENREF__NO_ASAN size_t frozenref__peek_part(unsigned char *to, uintptr_t from,
+							     size_t length)
+{
+	size_t skip = from % sizeof(uintptr_t);
+	size_t n = sizeof(uintptr_t) - skip < length ? sizeof(uintptr_t) - skip : length;
+	uintptr_t word = frozenref__loadptr((const uintptr_t *)(from - skip), relaxed);
+
+	memcpy(to, (const unsigned char *)&word + skip, n);
+	return n;
+}
+
+/*
+ * Copies bytes that their owner may be writing: by atomic loads of whole words, so that no byte is
+ * read twice and the compiler adds nothing. Bytes around them, in the same words, are read as well;
+ * objects are aligned for pointers, so these lie within the object.
+ */
+static inline FROZENREF__NO_ASAN void frozenref__peek_copy(void *buffer, uintptr_t from,
+							   size_t length)
+{
+	unsigned char *to = buffer;
+
+	while (length) {
+		size_t n = sizeof(uintptr_t);
+
+		if (FROZENREF__UNLIKELY(from % n || length < n)) {
+			n = frozenref__peek_part(to, from, length);
+		} else {
+			uintptr_t word = frozenref__loadptr((const uintptr_t *)from, relaxed);
+
+			/* Of constant size: a register to memory, not over the stack. */
+			memcpy(to, &word, sizeof(word));
+		}
+		to += n;
+		from += n;
+		length -= n;
+	}
+}
+
+#endif /* FROZENREF_LIB_PEEK_H */
