@@ -6,7 +6,10 @@ frozenrefinclude_HEADERS = \
 	include/frozenref/backend.h \
 	include/frozenref/compiler.h \
 	include/frozenref/frozenref.h \
+	include/frozenref/frozenref.hpp \
 	include/frozenref/probe.h \
 	include/frozenref/ref.h \
-	include/frozenref/registry.h
+	include/frozenref/ref.hpp \
+	include/frozenref/registry.h \
+	include/frozenref/registry.hpp
 nodist_frozenrefinclude_HEADERS = include/frozenref/version.h

@@ -9,7 +9,7 @@ set -eu
 target=$1
 shift
 build=check/${target#check-}
-: "${CC:=cc}" "${MAKE:=make}" "${LCOV:=lcov}" "${VALGRIND:=valgrind}"
+: "${CC:=cc}" "${CXX=}" "${MAKE:=make}" "${LCOV:=lcov}" "${VALGRIND:=valgrind}"
 
 need() { # tool
 	command -v "$1" >/dev/null 2>&1 && return
@@ -74,7 +74,7 @@ mkdir -p "$build"
 cd "$build"
 if [ ! -f Makefile ]; then
 	# shellcheck disable=SC2086 # several options
-	../source/configure -q $common CC="$CC" CFLAGS="$flags" CXXFLAGS="$flags"
+	../source/configure -q $common CC="$CC" CXX="${CXX:-false}" CFLAGS="$flags" CXXFLAGS="$flags"
 fi
 $MAKE "$@"
 [ "$target" != coverage ] || find . -name '*.gcda' -exec rm -f {} +

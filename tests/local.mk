@@ -8,6 +8,7 @@ include tests/model/litmus/local.mk
 include tests/bench/local.mk
 include tests/build/local.mk
 include tests/consumer/local.mk
+include tests/cxx/local.mk
 include tests/usdt/local.mk
 include tests/lint/local.mk
 include tests/man/local.mk

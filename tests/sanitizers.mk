@@ -6,7 +6,7 @@
 # configured source tree is no obstacle. The copies keep their time stamps: what did not change is
 # not compiled again.
 
-runtime_tests = $(unit_programs) $(stress_programs)
+runtime_tests = $(unit_programs) $(stress_programs) $(cxx_programs)
 
 EXTRA_DIST += tests/check-build.sh tests/sanitizers.mk
 
@@ -15,7 +15,7 @@ check-sources:
 	@$(MKDIR_P) check
 	@$(MAKE) $(AM_MAKEFLAGS) --silent distdir distdir=check/source
 
-check_build = CC='$(CC)' LCOV='$(LCOV)' VALGRIND='$(VALGRIND)' MAKE='$(MAKE)' \
+check_build = CC='$(CC)' CXX='$(CXX)' LCOV='$(LCOV)' VALGRIND='$(VALGRIND)' MAKE='$(MAKE)' \
 	$(SHELL) $(srcdir)/tests/check-build.sh
 
 check-tsan check-asan check-valgrind check-builtins coverage: check-sources

@@ -29,7 +29,7 @@ logged() {
 
 # What every build installs, whatever its libraries are.
 look_at_installed() { # stage
-	for header in "$source"/include/frozenref/*.h include/frozenref/version.h; do
+	for header in "$source"/include/frozenref/*.h "$source"/include/frozenref/*.hpp include/frozenref/version.h; do
 		[ -f "$1/usr/include/frozenref/${header##*/}" ] || fail "${header##*/} is not installed"
 	done
 	[ -f "$1/usr/lib/pkgconfig/frozenref.pc" ] || fail "frozenref.pc is not installed"

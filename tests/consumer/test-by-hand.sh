@@ -54,14 +54,16 @@ done <links
 say "each header alone"
 cflags=$("$PKG_CONFIG" --cflags frozenref)
 includedir=$("$PKG_CONFIG" --variable=includedir frozenref)
-for path in "$includedir"/frozenref/*.h; do
+for path in "$includedir"/frozenref/*.h "$includedir"/frozenref/*.hpp; do
 	header=frozenref/${path##*/}
 	echo "#include <$header>" >header.c
 	echo 'extern int something; int something = 0;' >>header.c
 	for mode in "" -DFROZENREF_NO_INLINE; do
 		# shellcheck disable=SC2086 # several words
-		$CC -std=c99 -pedantic -Wall -Wextra -Wconversion -Wshadow -Werror $mode $cflags \
-			-c header.c -o header.o || fail "$header $mode does not compile alone in C99"
+		[ "${header%.hpp}" != "$header" ] ||
+			$CC -std=c99 -pedantic -Wall -Wextra -Wconversion -Wshadow -Werror $mode \
+				$cflags -c header.c -o header.o ||
+			fail "$header $mode does not compile alone in C99"
 		# shellcheck disable=SC2086
 		[ -z "$CXX" ] || $CXX -x c++ -std=c++11 -pedantic -Wall -Wextra -Wconversion -Wshadow \
 			-Werror $mode $cflags -c header.c -o header.o ||

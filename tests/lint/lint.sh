@@ -24,7 +24,7 @@ includes="-Iinclude -I$build/include -I$build -I. -Itests/unit/plain -Itests/mod
 flags="-std=gnu11 $includes $ATOMIC_OPS_CFLAGS -DPAGECACHE_SOURCE_TREE=__FILE__"
 headers=$(files '*.h' include lib docs/examples tests)
 sources=$(files '*.c' include lib docs/examples tests)
-cxx=$(files '*.cc' tests)
+cxx="$(files '*.hpp' include) $(files '*.cc' tests)"
 library=$(files '*.c' lib)
 scripts="$(files '*.sh' docs/examples tests) quickstart .ci/run"
 # Not on their own: what is compiled under another backend or language, or needs other libraries.
@@ -85,7 +85,7 @@ spelled() {
 # Of what programs are compiled with, and what is compiled into the library; a tab is 8 columns.
 # shellcheck disable=SC2086
 within_100_columns() {
-	for source in $(files '*.[ch]' include lib); do
+	for source in $(files '*.[ch]*' include lib); do
 		expand -t 8 "$source" | awk -v name="$source" \
 			'length > 100 { print name ":" NR ": " length " columns" }'
 	done

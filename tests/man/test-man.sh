@@ -8,7 +8,7 @@ set -eu
 
 srcdir=$(cd "${srcdir:-.}" && pwd)
 builddir=$(cd "${builddir:-.}" && pwd)
-: "${CC:=cc}" "${AWK:=awk}"
+: "${CC:=cc}" "${CXX=}" "${AWK:=awk}"
 man=$srcdir/docs/man
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -47,6 +47,17 @@ compile() {
 	# shellcheck disable=SC2086 # several words, or none
 	$CC ${BUILD_FLAGS:-} -std=gnu11 ${WARN_CFLAGS:-} -Werror -I"$builddir/include" -I"$srcdir/include" \
 		${ATOMIC_OPS_CFLAGS:-} "$@"
+}
+
+# One that includes a C++ header is C++.
+compile_example() { # source object
+	if [ "$compiler" = "$CC" ]; then
+		compile -c "$1" -o "$2"
+		return
+	fi
+	# shellcheck disable=SC2086 # several words, or none
+	$CXX ${BUILD_FLAGS:-} -x c++ -std=gnu++11 ${WARN_CFLAGS:-} -Werror -I"$builddir/include" \
+		-I"$srcdir/include" ${ATOMIC_OPS_CFLAGS:-} -c "$1" -o "$2"
 }
 
 # ------------------------------------------------------------------------------------------ names
@@ -141,15 +152,20 @@ for path in "$man"/*.[37]; do
 			esac
 			continue
 		}
+		compiler=$CC tag=CC
+		if grep -q 'frozenref/.*\.hpp' "$source"; then
+			[ -n "$CXX" ] || continue
+			compiler=$CXX tag=CXX
+		fi
 		compiled=$((compiled + 1))
-		compile -c "$source" -o "${source%.c}.o" || {
+		compile_example "$source" "${source%.c}.o" || {
 			complain "$page: an example does not compile"
 			continue
 		}
 		grep -q 'main(' "$source" || continue
 		run=$((run + 1))
 		# shellcheck disable=SC2086 # several words, or none
-		"$builddir/libtool" --silent --tag=CC --mode=link $CC ${BUILD_FLAGS:-} "${source%.c}.o" \
+		"$builddir/libtool" --silent --tag=$tag --mode=link $compiler ${BUILD_FLAGS:-} "${source%.c}.o" \
 			"$builddir/lib/libfrozenref.la" -lpthread -o "$work/example" || {
 			complain "$page: an example does not link"
 			continue

@@ -34,17 +34,22 @@ compilers() { # configured known...
 	done | sort -u
 }
 
-for path in "$srcdir"/include/frozenref/*.h include/frozenref/version.h; do
+for path in "$srcdir"/include/frozenref/*.h "$srcdir"/include/frozenref/*.hpp \
+	include/frozenref/version.h; do
 	header=${path##*/}
+	for compiler in $(compilers "$CXX" g++ clang++); do
+		try "$compiler" cc c++11 "$header"
+		try "$compiler" cc c++11 "$header" -DFROZENREF_NO_INLINE
+		try "$compiler" cc c++11 "$header" -fno-exceptions -fno-rtti
+	done
+	case $header in
+	*.hpp) continue ;;
+	esac
 	for compiler in $(compilers "$CC" gcc clang); do
 		for standard in c99 c11; do
 			try "$compiler" c "$standard" "$header"
 			try "$compiler" c "$standard" "$header" -DFROZENREF_NO_INLINE
 		done
-	done
-	for compiler in $(compilers "$CXX" g++ clang++); do
-		try "$compiler" cc c++11 "$header"
-		try "$compiler" cc c++11 "$header" -DFROZENREF_NO_INLINE
 	done
 done
 

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The same functions three times, for hotpath.sh to compare; compiled, never run.
+ *
+ * By the types of frozenref.hpp; with BY_HAND defined, by calls of the C functions, written as one
+ * would without those types; with CONTROL defined, by those types and carelessly, with a copy where a
+ * move would do: what the test must find to differ.
+ */
+#include <frozenref/frozenref.hpp>
+
+#include <utility>
+
+struct page {
+	long value;
+	frozenref_t refs;
+};
+
+extern "C" void end_page(page *page);
+
+template <> struct frozenref::traits<page> : frozenref::member_traits<page, &page::refs, end_page> {
+};
+
+using page_ref = frozenref::ref<page>;
+using page_slot = frozenref::basic_slot_ref<page>;
+
+/* Two words that no argument register holds: where a function keeps what it is given. */
+struct kept {
+	page *object;
+	frozenref_registry *registry;
+	frozenref_slot *slot;
+};
+
+extern "C" {
+page *hot_get(page *object);
+bool hot_put(page *object);
+bool hot_read(page *object, long *value);
+void hot_replace(page **where, page *object);
+page *hot_pass_on(page *object);
+page *hot_publish(page *object, long value);
+page *hot_win(page *object);
+bool hot_slot_read(frozenref_registry *registry, uint64_t pfn, long *value);
+bool hot_slot_take(frozenref_registry *registry, uint64_t pfn, kept *where);
+bool hot_slot_drop(kept *where);
+frozenref_slot *hot_slot_publish(frozenref_registry *registry, frozenref_slot *slot);
+}
+
+#ifdef CONTROL
+template <class T> static T pass(T &value)
+{
+	return value;
+}
+#elif !defined(BY_HAND)
+template <class T> static T &&pass(T &value)
+{
+	return std::move(value);
+}
+#endif
+
+#ifdef BY_HAND
+
+/* What a C program has: a reference, or an object that it owns, is a pointer that may be NULL. */
+static inline page *page_try_get(page *object)
+{
+	return frozenref_try_get(&object->refs) ? object : nullptr;
+}
+
+static inline bool page_put(page *object)
+{
+	if (!object || !frozenref_put_and_lock(&object->refs))
+		return false;
+	end_page(object);
+	return true;
+}
+
+page *hot_get(page *object)
+{
+	return page_try_get(object);
+}
+
+bool hot_put(page *object)
+{
+	return page_put(object);
+}
+
+bool hot_read(page *object, long *value)
+{
+	page *held = page_try_get(object);
+
+	if (!held)
+		return false;
+	*value = held->value;
+	page_put(held);
+	return true;
+}
+
+void hot_replace(page **where, page *object)
+{
+	page *old = *where;
+
+	frozenref_get(&object->refs);
+	*where = object;
+	page_put(old);
+}
+
+page *hot_pass_on(page *object)
+{
+	frozenref_get(&object->refs);
+	return object;
+}
+
+page *hot_publish(page *object, long value)
+{
+	object->value = value;
+	frozenref_unfreeze(&object->refs, 1);
+	return object;
+}
+
+page *hot_win(page *object)
+{
+	return object && frozenref_put_and_lock(&object->refs) ? object : nullptr;
+}
+
+bool hot_slot_read(frozenref_registry *registry, uint64_t pfn, long *value)
+{
+	frozenref_slot *slot = frozenref_registry_try_get(registry, pfn);
+
+	if (!slot)
+		return false;
+	*value = static_cast<page *>(frozenref_slot_object(slot))->value;
+	frozenref_slot_put(registry, slot);
+	return true;
+}
+
+bool hot_slot_take(frozenref_registry *registry, uint64_t pfn, kept *where)
+{
+	frozenref_slot *slot = frozenref_registry_try_get(registry, pfn);
+
+	where->slot = slot;
+	return slot != nullptr;
+}
+
+bool hot_slot_drop(kept *where)
+{
+	return where->slot && frozenref_slot_put(where->registry, where->slot);
+}
+
+frozenref_slot *hot_slot_publish(frozenref_registry *registry, frozenref_slot *slot)
+{
+	frozenref_slot_unfreeze(registry, slot, 1);
+	return slot;
+}
+
+#else
+
+page *hot_get(page *object)
+{
+	return page_ref::try_get(object).release();
+}
+
+bool hot_put(page *object)
+{
+	return page_ref::adopt(object).reset();
+}
+
+bool hot_read(page *object, long *value)
+{
+	page_ref held = page_ref::try_get(object);
+
+	if (!held)
+		return false;
+	page_ref moved = pass(held);
+	*value = moved->value;
+	return true;
+}
+
+void hot_replace(page **where, page *object)
+{
+	page_ref old = page_ref::adopt(*where);
+	page_ref next = page_ref::retain(object);
+
+	*where = next.release();
+}
+
+page *hot_pass_on(page *object)
+{
+	page_ref held = page_ref::retain(object);
+	page_ref first = pass(held);
+	page_ref second;
+
+	second = pass(first);
+	return second.release();
+}
+
+page *hot_publish(page *object, long value)
+{
+	frozenref::owner<page> made = frozenref::owner<page>::adopt(object);
+
+	made->value = value;
+	page_ref held = made.publish();
+	return pass(held).release();
+}
+
+page *hot_win(page *object)
+{
+	return page_ref::adopt(object).put_and_lock().release();
+}
+
+bool hot_slot_read(frozenref_registry *registry, uint64_t pfn, long *value)
+{
+	page_slot held = page_slot::try_get(registry, pfn);
+
+	if (!held)
+		return false;
+	page_slot moved = pass(held);
+	*value = moved->value;
+	return true;
+}
+
+bool hot_slot_take(frozenref_registry *registry, uint64_t pfn, kept *where)
+{
+	page_slot held = page_slot::try_get(registry, pfn);
+	page_slot moved = pass(held);
+
+	where->slot = moved.release();
+	return where->slot != nullptr;
+}
+
+bool hot_slot_drop(kept *where)
+{
+	return page_slot::adopt(where->registry, where->slot).reset();
+}
+
+frozenref_slot *hot_slot_publish(frozenref_registry *registry, frozenref_slot *slot)
+{
+	frozenref::slot_claim made = frozenref::slot_claim::adopt(registry, slot);
+	frozenref::slot_claim moved = std::move(made);
+
+	moved.unfreeze();
+	return slot;
+}
+
+#endif
