@@ -1,5 +1,6 @@
 # The tests; each kind has a folder and a fragment of its own.
 
+include tests/abi/local.mk
 include tests/unit/local.mk
 include tests/stress/local.mk
 include tests/model/local.mk

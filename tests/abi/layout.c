@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Sizes and offsets of the public structs, asserted where pointers have 64 bits and where they have 32.
+ *
+ * Compiled by test-layout.sh, never run. A struct of the headers that is not in here fails that test.
+ * A line may change only with the library's soname, but for structs that begin with their size: these
+ * may grow at their end, and so may their number here.
+ */
+#include <limits.h>
+#include <stddef.h>
+
+#include <frozenref/frozenref.h>
+
+#ifdef __cplusplus
+# define ASSERT(condition, what) static_assert(condition, what)
+#else
+# define ASSERT(condition, what) _Static_assert(condition, what)
+#endif
+
+/* With CONTROL defined every number is wrong. */
+#ifdef CONTROL
+# define OFF 1
+#else
+# define OFF 0
+#endif
+
+#if UINTPTR_MAX > UINT32_MAX
+# define PICK(on64, on32) ((on64) + OFF)
+#else
+# define PICK(on64, on32) ((on32) + OFF)
+#endif
+
+#define SIZE(type, on64, on32) ASSERT(sizeof(type) == PICK(on64, on32), "size of " #type)
+#define MEMBER(type, member, on64, on32) \
+ ASSERT(offsetof(type, member) == PICK(on64, on32), "offset of " #member " in " #type)
+
+SIZE(frozenref_t, 4, 4);
+SIZE(enum frozenref_misuse, 4, 4);
+SIZE(enum frozenref_state, 4, 4);
+
+SIZE(struct frozenref_backend, 48, 24);
+MEMBER(struct frozenref_backend, size, 0, 0);
+MEMBER(struct frozenref_backend, context, 8, 4);
+MEMBER(struct frozenref_backend, reserve, 16, 8);
+MEMBER(struct frozenref_backend, commit, 24, 12);
+MEMBER(struct frozenref_backend, purge, 32, 16);
+MEMBER(struct frozenref_backend, release, 40, 20);
+
+SIZE(struct frozenref_registry_config, 48, 28);
+MEMBER(struct frozenref_registry_config, size, 0, 0);
+MEMBER(struct frozenref_registry_config, pfn_bits, 4, 4);
+MEMBER(struct frozenref_registry_config, page_shift, 8, 8);
+MEMBER(struct frozenref_registry_config, release, 16, 12);
+MEMBER(struct frozenref_registry_config, arg, 24, 16);
+MEMBER(struct frozenref_registry_config, backend, 32, 20);
+MEMBER(struct frozenref_registry_config, flags, 40, 24);
+
+SIZE(struct frozenref_registry_stats, 72, 72);
+MEMBER(struct frozenref_registry_stats, size, 0, 0);
+MEMBER(struct frozenref_registry_stats, leaves, 4, 4);
+MEMBER(struct frozenref_registry_stats, objects, 8, 8);
+MEMBER(struct frozenref_registry_stats, frozen, 16, 16);
+MEMBER(struct frozenref_registry_stats, erased, 24, 24);
+MEMBER(struct frozenref_registry_stats, saturated, 32, 32);
+MEMBER(struct frozenref_registry_stats, slots, 40, 40);
+MEMBER(struct frozenref_registry_stats, bytes_reserved, 48, 48);
+MEMBER(struct frozenref_registry_stats, bytes_resident, 56, 56);
+MEMBER(struct frozenref_registry_stats, revivals, 64, 64);
+
+SIZE(struct frozenref_handle, 16, 16);
+MEMBER(struct frozenref_handle, pfn, 0, 0);
+MEMBER(struct frozenref_handle, generation, 8, 8);
+
+/* Private, and compiled into programs by the inline functions. */
+SIZE(struct frozenref_slot, 32, 32);
+MEMBER(struct frozenref_slot, ref, 0, 0);
+MEMBER(struct frozenref_slot, flags, 4, 4);
+MEMBER(struct frozenref_slot, sequence, 8, 8);
+MEMBER(struct frozenref_slot, generation_low, 12, 12);
+MEMBER(struct frozenref_slot, generation_high, 16, 16);
+MEMBER(struct frozenref_slot, user, 20, 20);
+MEMBER(struct frozenref_slot, object, 24, 24);
+
+/* Only the library allocates these, so what the inline functions do not read may follow. */
+MEMBER(struct frozenref__table, window, 0, 0);
+MEMBER(struct frozenref__table, window_number, 4096, 2048);
+MEMBER(struct frozenref__table, slot_shift, 4100, 2052);
+MEMBER(struct frozenref__table, page_shift, 4104, 2056);
+MEMBER(struct frozenref_registry, table, 0, 0);
