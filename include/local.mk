@@ -4,6 +4,7 @@ frozenrefincludedir = $(includedir)/frozenref
 frozenrefinclude_HEADERS = \
 	include/frozenref/atomic.h \
 	include/frozenref/backend.h \
+	include/frozenref/cache.h \
 	include/frozenref/compiler.h \
 	include/frozenref/frozenref.h \
 	include/frozenref/frozenref.hpp \
@@ -11,5 +12,6 @@ frozenrefinclude_HEADERS = \
 	include/frozenref/ref.h \
 	include/frozenref/ref.hpp \
 	include/frozenref/registry.h \
-	include/frozenref/registry.hpp
+	include/frozenref/registry.hpp \
+	include/frozenref/types.h
 nodist_frozenrefinclude_HEADERS = include/frozenref/version.h

@@ -4,7 +4,14 @@ lib_LTLIBRARIES += lib/libfrozenref.la
 lib_libfrozenref_la_SOURCES = \
 	lib/backend.h \
 	lib/backend_mmap.c \
+	lib/cache.c \
+	lib/cache.h \
+	lib/cache_debug.c \
+	lib/cache_lookup.c \
+	lib/cache_slab.c \
 	lib/config_struct.h \
+	lib/magazine.c \
+	lib/misuse.h \
 	lib/peek.h \
 	lib/ref.c \
 	lib/registry.c \
@@ -14,6 +21,7 @@ lib_libfrozenref_la_SOURCES = \
 	lib/symbols.c \
 	lib/table.c \
 	lib/table.h \
+	lib/thread_local.h \
 	lib/wait.h
 # Hidden by default, so that calls within the library need no indirection.
 lib_libfrozenref_la_CFLAGS = $(AM_CFLAGS) -fvisibility=hidden

@@ -9,7 +9,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include <frozenref/ref.h>
+#include "misuse.h"
+#include "thread_local.h"
 
 /* --------------------------------------------------------------------------------- the resets */
 
@@ -121,8 +122,16 @@ bool frozenref__bad_count(const frozenref_t *ref)
 
 /* ------------------------------------------------------------------------------------- misuse */
 
+/* Of the misuse that this thread is reporting, unless its counter says all. */
+static FROZENREF__THREAD_LOCAL const char *subject;
+
+const char *frozenref_misuse_subject(void)
+{
+	return subject ? subject : "";
+}
+
 struct line {
-	char text[320];
+	char text[400];
 	size_t used;
 };
 
@@ -165,6 +174,21 @@ static const char *describe(enum frozenref_misuse kind)
 	case FROZENREF_MISUSE_BAD_COUNT:
 		return "number of references out of range (BAD_COUNT): "
 		       "usually a computed count that was 0 or overflowed";
+	case FROZENREF_MISUSE_FREE_LIVE:
+		return "free of an object that is not frozen (FREE_LIVE): "
+		       "usually freed where it should have been put";
+	case FROZENREF_MISUSE_FREE_TWICE:
+		return "free of an object that is free (FREE_TWICE): "
+		       "usually freed by its owner after a put that freed it already";
+	case FROZENREF_MISUSE_FREE_FOREIGN:
+		return "free of what is no object of the cache (FREE_FOREIGN): "
+		       "usually an object of another cache, or a pointer into one";
+	case FROZENREF_MISUSE_WRITE_FREE:
+		return "a free object was written (WRITE_FREE): "
+		       "usually by a holder that had put its reference";
+	case FROZENREF_MISUSE_WRITE_BEYOND:
+		return "the bytes behind an object were written (WRITE_BEYOND): "
+		       "usually a length that was not checked";
 	}
 	return "unknown misuse";
 }
@@ -183,6 +207,10 @@ static void default_handler(enum frozenref_misuse kind, const frozenref_t *ref, 
 		return;
 	append(&line, "frozenref: ");
 	append(&line, describe(kind));
+	if (*frozenref_misuse_subject()) {
+		append(&line, "; ");
+		append(&line, frozenref_misuse_subject());
+	}
 	append(&line, "; counter ");
 	append_hex(&line, (uintptr_t)ref);
 	append(&line, ", word ");
@@ -259,4 +287,20 @@ frozenref_misuse_fn *frozenref_set_misuse_handler(frozenref_misuse_fn *handler, 
 	/* Release: pairs with the acquire of the next setter. */
 	frozenref__store32(&setting, 0, release);
 	return old;
+}
+
+void frozenref__misuse_of_object(enum frozenref_misuse kind, const frozenref_t *ref, uint32_t word,
+				 const char *cache, const void *object)
+{
+	const char *outer = subject;
+	struct line line = { .used = 0 };
+
+	append(&line, "cache ");
+	append(&line, cache);
+	append(&line, ", object ");
+	append_hex(&line, (uintptr_t)object);
+	line.text[line.used] = '\0';
+	subject = line.text;
+	frozenref__misuse(kind, ref, word);
+	subject = outer;
 }

@@ -40,6 +40,9 @@ AC_DEFUN([FROZENREF_CHECK_COMPILER], [
 	AS_IF([test "$enable_werror" = yes], [WARN_CFLAGS="$WARN_CFLAGS -Werror"])
 	AC_SUBST([WARN_CFLAGS])
 
+	# Memcheck is told which objects of a cache are free; the header is all that needs.
+	AC_CHECK_HEADERS([valgrind/memcheck.h])
+
 	AC_SEARCH_LIBS([pthread_create], [pthread], [],
 		[AC_MSG_ERROR([POSIX threads were not found: the tests and examples need them])])
 ])

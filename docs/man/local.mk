@@ -4,12 +4,20 @@
 
 dist_man_MANS = \
 	docs/man/FROZENREF_VERSION.3 \
+	docs/man/frozenref-cache.7 \
 	docs/man/frozenref-cxx.7 \
 	docs/man/frozenref-memory-model.7 \
 	docs/man/frozenref-probes.7 \
 	docs/man/frozenref-registry.7 \
 	docs/man/frozenref.7 \
 	docs/man/frozenref_backend.3 \
+	docs/man/frozenref_cache_alloc.3 \
+	docs/man/frozenref_cache_create.3 \
+	docs/man/frozenref_cache_handle.3 \
+	docs/man/frozenref_cache_next.3 \
+	docs/man/frozenref_cache_peek.3 \
+	docs/man/frozenref_cache_trim.3 \
+	docs/man/frozenref_cache_try_get.3 \
 	docs/man/frozenref_count.3 \
 	docs/man/frozenref_freeze.3 \
 	docs/man/frozenref_handle.3 \

@@ -4,8 +4,10 @@
 #define FROZENREF_FROZENREF_H
 
 #include <frozenref/backend.h>
+#include <frozenref/cache.h>
 #include <frozenref/ref.h>
 #include <frozenref/registry.h>
+#include <frozenref/types.h>
 #include <frozenref/version.h>
 
 #endif /* FROZENREF_FROZENREF_H */

@@ -124,6 +124,11 @@ enum frozenref_misuse {
 	FROZENREF_MISUSE_SATURATED,	 /* more than FROZENREF_MAX references: it will be leaked */
 	FROZENREF_MISUSE_UNFREEZE_LIVE,	 /* an unfreeze of an object that its caller does not own */
 	FROZENREF_MISUSE_BAD_COUNT,	 /* a number of references that is 0 or too large */
+	FROZENREF_MISUSE_FREE_LIVE,	 /* cache_free of an object that is not frozen */
+	FROZENREF_MISUSE_FREE_TWICE,	 /* cache_free of an object that is free */
+	FROZENREF_MISUSE_FREE_FOREIGN,	 /* cache_free of what is no object of the cache */
+	FROZENREF_MISUSE_WRITE_FREE,	 /* a free object was written */
+	FROZENREF_MISUSE_WRITE_BEYOND,	 /* the bytes behind an object were written */
 };
 
 /*
@@ -142,6 +147,12 @@ typedef void frozenref_misuse_fn(enum frozenref_misuse kind, const frozenref_t *
  */
 FROZENREF__API frozenref_misuse_fn *frozenref_set_misuse_handler(frozenref_misuse_fn *handler,
 								 void *arg, void **old_arg);
+
+/*
+ * For a handler: what the misuse that it was called for is about, such as a cache's name and an
+ * object's address; "" if the counter is all that is known. Valid until the handler returns.
+ */
+FROZENREF__API const char *frozenref_misuse_subject(void);
 
 /* ------------------------------------------------------------------------------------- zones */
 

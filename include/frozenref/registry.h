@@ -30,6 +30,7 @@
 #include <frozenref/backend.h>
 #include <frozenref/compiler.h>
 #include <frozenref/ref.h>
+#include <frozenref/types.h>
 
 FROZENREF__BEGIN_DECLS
 
@@ -172,15 +173,9 @@ FROZENREF__API FROZENREF__MUST_CHECK struct frozenref_slot *
 frozenref_registry_next(struct frozenref_registry *reg, uint64_t *pfn, uint64_t last);
 
 /*
- * A weak reference: names one object on one pfn for ever. It survives freezing, replacing and
- * trimming, and never matches a later object. {0, 0} is never valid.
+ * A weak reference, see types.h: it survives freezing, replacing and trimming. For a holder or an
+ * owner.
  */
-struct frozenref_handle {
-	uint64_t pfn;
-	uint64_t generation;
-};
-
-/* For a holder or an owner. */
 FROZENREF__API struct frozenref_handle frozenref_slot_handle(const struct frozenref_registry *reg,
 							     const struct frozenref_slot *slot);
 
@@ -198,13 +193,6 @@ frozenref_registry_try_get_handle(struct frozenref_registry *reg, struct frozenr
 FROZENREF__API FROZENREF__MUST_CHECK bool frozenref_registry_peek(struct frozenref_registry *reg,
 								  uint64_t pfn, size_t offset,
 								  void *buffer, size_t length);
-
-enum frozenref_state {
-	FROZENREF_EMPTY = 0,
-	FROZENREF_LIVE,
-	FROZENREF_FROZEN, /* look again later */
-	FROZENREF_ERASED,
-};
 
 /* Why a lookup gave NULL. Writes nothing: wait on this, not by spinning on try_get. */
 FROZENREF__API enum frozenref_state frozenref_registry_state(struct frozenref_registry *reg,

@@ -4,6 +4,8 @@
 
 if HAVE_CRITERION
 unit_programs = \
+	tests/unit/cache \
+	tests/unit/cache_symbols \
 	tests/unit/ref \
 	tests/unit/ref_symbols \
 	tests/unit/ref_zones \
@@ -30,6 +32,20 @@ tests_unit_ref_symbols_SOURCES = $(unit_ref_sources)
 tests_unit_ref_symbols_CPPFLAGS = $(AM_CPPFLAGS) -DFROZENREF_NO_INLINE
 tests_unit_ref_symbols_CFLAGS = $(unit_cflags)
 tests_unit_ref_symbols_LDADD = $(unit_libs)
+
+unit_cache_sources = \
+	tests/unit/cache.c \
+	tests/unit/cache_fixture.h \
+	tests/unit/misuse.h
+
+tests_unit_cache_SOURCES = $(unit_cache_sources)
+tests_unit_cache_CFLAGS = $(unit_cflags)
+tests_unit_cache_LDADD = $(unit_libs)
+
+tests_unit_cache_symbols_SOURCES = $(unit_cache_sources)
+tests_unit_cache_symbols_CPPFLAGS = $(AM_CPPFLAGS) -DFROZENREF_NO_INLINE
+tests_unit_cache_symbols_CFLAGS = $(unit_cflags)
+tests_unit_cache_symbols_LDADD = $(unit_libs)
 
 # The cold half of the counter itself, under a backend that schedules its operations.
 tests_unit_ref_zones_SOURCES = lib/ref.c tests/unit/ref_zones.c tests/unit/zones_atomic.h
