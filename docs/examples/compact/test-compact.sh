@@ -4,31 +4,9 @@
 # Runs the compaction in short form, both ways to move, and on bad input.
 # Run by `make check`, or by hand in the build folder, or with COMPACT=/path/to/compact.
 
-compact=${COMPACT:-./docs/examples/compact/compact}
-work=$(mktemp -d "${TMPDIR:-/tmp}/compact.XXXXXX") || exit 99
-trap 'rm -rf "$work"' EXIT
-trap 'exit 99' HUP INT TERM
-
-failures=0
-status=0
-
-# What every case ends with: its name, and whether the command before it succeeded.
-verdict()
-{
-	if [ "$1" -eq 0 ]; then
-		echo "ok: $2"
-		return
-	fi
-	echo "FAILED: $2 (exit status $status)"
-	sed 's/^/	/' "$work/out" "$work/err"
-	failures=$((failures + 1))
-}
-
-run()
-{
-	"$compact" "$@" >"$work/out" 2>"$work/err"
-	status=$?
-}
+program=${COMPACT:-./docs/examples/compact/compact}
+# shellcheck source=docs/examples/test-helper.sh
+. "${0%/*}/../test-helper.sh"
 
 # The first number in the line that begins with $1.
 number()
@@ -84,33 +62,19 @@ test_moves()
 	gave_back "by hand"
 }
 
-# wrong OPTION: refused, with a word on how to do better.
-wrong()
-{
-	run "$1"
-	[ $status -eq 2 ] && [ ! -s "$work/out" ] && grep -q -e '--help' -e 'whole number' "$work/err"
-	verdict $? "$1 is refused"
-}
-
 test_options()
 {
-	run --help
-	[ $status -eq 0 ] && grep -q '^Usage: compact' "$work/out"
-	verdict $? "--help"
-	wrong --frames=0
-	wrong --frames=63
-	wrong --frames=4194305
-	wrong --frames=many
-	wrong --frames=
-	wrong --threads=0
-	wrong --threads=-1
-	wrong --threads=2x
-	wrong --nonsense
-	wrong nonsense
+	test_help
+	for frames in 0 63 4194305 many ''; do
+		refused --frames=$frames 'whole number'
+	done
+	for threads in 0 -1 2x; do
+		refused --threads=$threads 'whole number'
+	done
+	refused --nonsense --help
+	refused nonsense --help
 }
 
 test_moves
 test_options
-
-[ $failures -eq 0 ] || echo "$failures failed"
-[ $failures -eq 0 ]
+finish
