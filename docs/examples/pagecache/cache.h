@@ -1,39 +1,46 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A page cache: pages of files, in a fixed number of frames, found by number. cache.c is the one to
- * read. It has two ways to read a page; cache_cas.c and cache_rwlock.c are what it is compared
- * with: the same frames, files and clock hand, and other ways to find and hold a page.
+ * A page cache: pages of files, in folios of one page or several, within a limit of memory, found
+ * by number. What its users see: workers.c reads, main.c makes and ends it, shrink.c makes it
+ * smaller. mode.h is how it looks from inside.
  *
- * Used by workers.c to read and by main.c to make and end it. Relies on frames.c for memory.
+ * Relies on files.c for what to read and on frames.c for memory to keep it in.
  */
 #ifndef PAGECACHE_CACHE_H
 #define PAGECACHE_CACHE_H
 
-#include <errno.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
-#include <string.h>
 
 #include "files.h"
 #include "frames.h"
+#include "lru.h"
 
+/* How a page is found, and kept from going while it is read. */
 enum cache_mode {
-	CACHE_TRY_GET, /* every page that is read is held by a reference */
+	CACHE_TRY_GET, /* every folio that is read is held by a reference */
 	CACHE_PEEK,    /* short reads copy without one */
-	CACHE_CAS,     /* references are taken by a loop around a compare-and-swap */
+	CACHE_CAS,     /* references are taken by a loop around a compare-and-swap, page by page */
 	CACHE_RWLOCK,  /* references are taken from a hash table under a reader-writer lock */
 	CACHE_MODES,
 };
 
-/* What happened on a thread's slow paths. Each thread has its own: lookups share no counter. */
+/* What happened on a thread's way. Each thread has its own: lookups share no counter. */
 struct cache_stats {
-	uint64_t misses;    /* lookups that did not find their page at once */
-	uint64_t loads;	    /* pages read from their files */
-	uint64_t waits;	    /* for a page that another thread had frozen */
-	uint64_t evictions; /* pages taken out */
-	uint64_t in_use;    /* pages that were not, because a lookup held them */
-	uint64_t peeks;	    /* short reads that tried to do without a reference */
-	uint64_t unpeeked;  /* of these, those that then took one */
+	uint64_t misses;    /* pages that were asked for and not there at once */
+	uint64_t folios;    /* read from their files */
+	uint64_t pages;	    /* that these had */
+	uint64_t smaller;   /* of these folios, those that could not be as large as they should */
+	uint64_t waits;	    /* for a page that another thread read or took out */
+	uint64_t evictions; /* folios taken out */
+	uint64_t evicted_pages;	   /* that these had */
+	uint64_t in_use;	   /* folios that were not, because a lookup held them */
+	uint64_t peeks;		   /* short reads that tried to do without a reference */
+	uint64_t unpeeked;	   /* of these, those that then took one */
+	uint64_t batches;	   /* calls that looked several folios up */
+	uint64_t batch_references; /* that these gave */
+	uint64_t batch_pages;	   /* that these referred to, and that were read */
 };
 
 struct cache_usage {
@@ -43,37 +50,39 @@ struct cache_usage {
 	uint64_t revivals;
 };
 
-/* A page that is held, and so stays. */
+/* What went back to the system, in bytes. */
+struct cache_shrunk {
+	uint64_t frames;
+	uint64_t tables;
+};
+
+/* A reference, or what a mode has instead: what bytes points at stays. */
 struct cache_hold {
-	void *page;
-	unsigned char *bytes;
+	void *of;	      /* the mode's */
+	unsigned char *bytes; /* of a folio, or of a page */
+	uint64_t size;	      /* a power of two; in its file it is aligned to it */
 };
 
 struct cache {
-	const struct cache_ops *ops;
+	const struct cache_ops *ops; /* of mode.h */
+	uint64_t folio_pages;	     /* that a folio should have */
 	struct frames frames;
+	struct lru lru;
 };
 
-/* What a mode has of its own. */
-struct cache_ops {
-	int (*read)(struct cache *cache, const struct file *file, uint64_t offset, void *buffer,
-		    size_t length, struct cache_stats *stats);
-	int (*hold)(struct cache *cache, const struct file *file, uint64_t index,
-		    struct cache_hold *hold, struct cache_stats *stats);
-	void (*unhold)(struct cache *cache, struct cache_hold *hold);
-	void (*drop_file)(struct cache *cache, const struct file *file);
-	/* Gives memory of tables back; how much. NULL: they are as large as they are. */
-	uint64_t (*trim)(struct cache *cache);
-	void (*usage)(struct cache *cache, struct cache_usage *usage);
-	/* Frees what is the mode's own, or -EBUSY: somebody still holds a page. */
-	int (*destroy)(struct cache *cache);
+struct cache_config {
+	enum cache_mode mode;
+	uint64_t npages;      /* pfns are below it */
+	uint64_t limit;	      /* pages that may be in memory */
+	uint64_t folio_pages; /* a power of two up to FRAMES_PIECE_MAX */
+	const struct frames_ops *frames;
 };
 
-/* Fewest frames with which this many threads always get on. */
-uint64_t cache_frames_min(unsigned threads);
+/* The lowest limit with which this many threads always get on. */
+uint64_t cache_limit_min(unsigned threads, uint64_t folio_pages);
 
-/* A cache for pfns below npages. 0 or a negative errno. */
-int cache_create(struct cache **cache, enum cache_mode mode, uint64_t nframes, uint64_t npages);
+/* 0 or a negative errno; -ENOTSUP: no peeks with frames like these. */
+int cache_create(struct cache **cache, const struct cache_config *config);
 
 /* After all reads. -EBUSY: somebody still holds a page, and nothing was freed. */
 int cache_destroy(struct cache *cache, const struct file_set *set);
@@ -83,69 +92,32 @@ int cache_destroy(struct cache *cache, const struct file_set *set);
  * has shrunk or was forgotten; or another negative errno. On failure the buffer's content is
  * undefined.
  */
-static inline int cache_read(struct cache *cache, const struct file *file, uint64_t offset,
-			     void *buffer, size_t length, struct cache_stats *stats)
-{
-	return cache->ops->read(cache, file, offset, buffer, length, stats);
-}
+int cache_read(struct cache *cache, const struct file *file, uint64_t offset, void *buffer,
+	       size_t length, struct cache_stats *stats);
 
 /*
- * Takes a file's pages out. Readers that hold one finish; a page in other hands is left to the
- * clock.
+ * Takes a file's pages out. Readers that hold some finish; a folio in other hands is left to be
+ * evicted.
  */
 void cache_drop_file(struct cache *cache, const struct file *file);
 
-/* Gives the memory of free frames and empty tables back to the system. Returns the bytes. */
-uint64_t cache_shrink(struct cache *cache);
+/* Gives the memory of free frames and empty tables back to the system. */
+struct cache_shrunk cache_shrink(struct cache *cache);
 
-/* Holds a page, which then stays. 0 or a negative errno. */
+/* Another limit: evicts what is beyond a lower one, and gives its memory back. */
+struct cache_shrunk cache_set_limit(struct cache *cache, uint64_t limit, struct cache_stats *stats);
+
+/* Holds the folio, or page, with that page of the file. 0 or a negative errno. */
 int cache_hold(struct cache *cache, const struct file *file, uint64_t index,
 	       struct cache_hold *hold, struct cache_stats *stats);
 void cache_unhold(struct cache *cache, struct cache_hold *hold);
 
+/* Where in what is held a byte of the file is. */
+static inline size_t cache_hold_offset(const struct cache_hold *hold, uint64_t offset)
+{
+	return (size_t)(offset & (hold->size - 1));
+}
+
 void cache_usage(struct cache *cache, struct cache_usage *usage);
-
-/* For cache_modes.c: each makes one, with everything but the frames. */
-int cache_registry_create(struct cache **cache, bool peek);
-int cache_cas_create(struct cache **cache, uint64_t npages);
-int cache_rwlock_create(struct cache **cache, uint64_t nframes);
-
-#define CACHE_LINE_BYTES 64 /* of a CPU */
-
-/*
- * A line is copied in a few moves, where a length that may be anything takes a string instruction.
- */
-static inline void cache_copy(void *buffer, const unsigned char *bytes, size_t length)
-{
-	if (length == CACHE_LINE_BYTES)
-		memcpy(buffer, bytes, CACHE_LINE_BYTES);
-	else
-		memcpy(buffer, bytes, length);
-}
-
-/* Reads the part of a read that lies within one page. */
-typedef int cache_read_part(struct cache *cache, const struct file *file, uint64_t offset,
-			    void *buffer, size_t length, struct cache_stats *stats);
-
-/* Page by page. Inline, and so is what it is given: a read of one page costs no call. */
-static inline __attribute__((always_inline)) int
-cache_read_by_page(cache_read_part *read_part, struct cache *cache, const struct file *file,
-		   uint64_t offset, void *buffer, size_t length, struct cache_stats *stats)
-{
-	if (file_is_gone(file))
-		return -ESTALE;
-	while (length) {
-		size_t room = PAGE_BYTES - (size_t)(offset & (PAGE_BYTES - 1));
-		size_t part = length < room ? length : room;
-		int err = read_part(cache, file, offset, buffer, part, stats);
-
-		if (err)
-			return err;
-		buffer = (unsigned char *)buffer + part;
-		offset += part;
-		length -= part;
-	}
-	return 0;
-}
 
 #endif /* PAGECACHE_CACHE_H */

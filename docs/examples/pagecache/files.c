@@ -282,12 +282,13 @@ int file_read(const struct file *file, uint64_t offset, void *buffer, size_t len
 	return 0;
 }
 
-int file_read_page(const struct file *file, uint64_t index, void *frame)
+int file_read_pages(const struct file *file, uint64_t index, uint64_t npages, void *memory)
 {
 	uint64_t offset = index << PAGE_SHIFT;
 	uint64_t left = file->size - offset;
+	uint64_t length = npages << PAGE_SHIFT;
 
-	return file_read(file, offset, frame, left < PAGE_BYTES ? (size_t)left : PAGE_BYTES);
+	return file_read(file, offset, memory, (size_t)(left < length ? left : length));
 }
 
 bool file_looks_changed(const struct file *file)

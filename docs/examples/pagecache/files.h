@@ -52,10 +52,10 @@ uint64_t file_pages(const struct file *file);
 int file_read(const struct file *file, uint64_t offset, void *buffer, size_t length);
 
 /*
- * Reads all that the file has of a page. A short read is an error and never a page: what is behind
- * it in the frame are zeros, or some other page's bytes.
+ * Reads all that the file has of these pages. A short read is an error and never a page: what is
+ * behind it in the memory are zeros, or some other page's bytes.
  */
-int file_read_page(const struct file *file, uint64_t index, void *frame);
+int file_read_pages(const struct file *file, uint64_t index, uint64_t npages, void *memory);
 
 /* Whether size or time say that the file is another than was opened. */
 bool file_looks_changed(const struct file *file);

@@ -1,73 +1,67 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Page frames: a fixed number of page-sized buffers, which is what caps the cache's memory. To this
- * cache what the buddy allocator is to the kernel's.
+ * The memory of pages: pieces of a power of two of pages, in one piece each, and never more of them
+ * than a limit. To this cache what alloc_pages() is to the kernel's, with the limit of a memory
+ * cgroup on top.
  *
- * Used by cache.c and the other modes. Relies on mmap().
+ * Used by load.c, reclaim.c and the modes. Where memory comes from is behind frames_ops: another
+ * allocator is another table of these functions. Relies on nothing else here.
  */
 #ifndef PAGECACHE_FRAMES_H
 #define PAGECACHE_FRAMES_H
 
-#include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
-#define PAGE_SHIFT 12
-#define PAGE_BYTES (1u << PAGE_SHIFT)
+#define PAGE_SHIFT	     12
+#define PAGE_BYTES	     (1u << PAGE_SHIFT)
+#define FRAMES_PIECE_MAX     512u /* most pages in a piece: 2 MiB */
+#define FRAMES_PIECE_MAX_LOG 9
 
-/* The owner of a frame that is free, or in the hands of a thread. */
-#define FRAME_NO_PFN UINT64_MAX
-
-struct cache;
-struct cache_stats;
-
-struct frames {
-	unsigned char *memory;
-	uint64_t n;
+struct frames_ops {
+	const char *name;
+	/* What was freed can still be read, so that peeks need not know. */
+	bool stays_readable;
+	/* An allocator that will be asked for no more than npages at a time. 0 or -ENOMEM. */
+	int (*create)(void **arena, uint64_t npages);
+	/* After everything was freed. */
+	void (*destroy)(void *arena);
+	/* npages, a power of two, aligned for pages; NULL if they are not to be had in one piece. */
+	void *(*alloc)(void *arena, uint64_t npages);
+	void (*free)(void *arena, void *memory, uint64_t npages);
 	/*
-	 * Which page each frame holds: a hint for the clock hand, like the way from a struct page
-	 * back to its mapping and index. It may be out of date; who acts on it must own the slot
-	 * first.
+	 * Gives the memory of all that is free back to the system, and keeps for later use no more
+	 * than makes limit pages together with what is allocated. The bytes. NULL: free() does.
 	 */
-	_Atomic uint64_t *owner;
-	/* The next frame that the hand looks at, modulo n. Apart from what lookups read. */
-	_Alignas(128) _Atomic uint64_t hand;
-	_Alignas(128) pthread_mutex_t lock;
-	uint32_t *free_stack;	/* numbers of free frames; under the lock */
-	_Atomic uint64_t nfree; /* changed under the lock */
-	uint64_t nclean;	/* the lowest so many of the stack have no memory; under the lock */
+	uint64_t (*give_back)(void *arena, uint64_t limit);
 };
 
-int frames_init(struct frames *frames, uint64_t n);
+/* One mapping, divided by a buddy allocator. */
+extern const struct frames_ops frames_mmap;
+
+struct frames {
+	const struct frames_ops *ops;
+	void *arena;
+	_Atomic uint64_t limit; /* pages */
+	/* Pages that are allocated. Apart from what lookups read. */
+	_Alignas(128) _Atomic uint64_t used;
+};
+
+int frames_init(struct frames *frames, const struct frames_ops *ops, uint64_t limit);
 void frames_exit(struct frames *frames);
 
-/* A free frame, or NULL. */
-void *frames_pop(struct frames *frames);
+/* NULL: beyond the limit, or not in one piece. */
+void *frames_alloc(struct frames *frames, uint64_t npages);
+void frames_free(struct frames *frames, void *memory, uint64_t npages);
 
-void frames_push(struct frames *frames, void *frame);
+/* What is allocated beyond a lower limit stays so until it is freed. */
+void frames_set_limit(struct frames *frames, uint64_t limit);
 
-/* A frame's number, below n. */
-uint64_t frames_number(const struct frames *frames, const void *frame);
-
-void frames_set_owner(struct frames *frames, const void *frame, uint64_t pfn);
-
-/*
- * How a cache takes out the page of that number, if it may leave: its frame, or NULL. Any frame
- * will do.
- */
-typedef void *frames_evict(struct cache *cache, uint64_t pfn, struct cache_stats *stats);
-
-/*
- * An unused frame, by the clock hand if none is free. In the end always: whoever waits here holds
- * no page.
- */
-void *frames_take(struct frames *frames, frames_evict *evict, struct cache *cache,
-		  struct cache_stats *stats);
-
-/* Gives the memory of free frames back to the system; they stay mapped. Returns the bytes. */
+/* Gives the memory of free frames back to the system. Returns the bytes. */
 uint64_t frames_give_back(struct frames *frames);
 
-/* Bytes in frames that hold pages. */
-uint64_t frames_resident(struct frames *frames);
+uint64_t frames_limit(const struct frames *frames);
+uint64_t frames_used(const struct frames *frames);
 
 #endif /* PAGECACHE_FRAMES_H */

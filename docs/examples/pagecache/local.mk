@@ -3,20 +3,28 @@
 pagecache_sources = \
 	docs/examples/pagecache/cache.c \
 	docs/examples/pagecache/cache.h \
-	docs/examples/pagecache/cache_cas.c \
-	docs/examples/pagecache/cache_modes.c \
-	docs/examples/pagecache/cache_rwlock.c \
 	docs/examples/pagecache/files.c \
 	docs/examples/pagecache/files.h \
 	docs/examples/pagecache/frames.c \
 	docs/examples/pagecache/frames.h \
+	docs/examples/pagecache/frames_mmap.c \
 	docs/examples/pagecache/interrupt.c \
 	docs/examples/pagecache/interrupt.h \
+	docs/examples/pagecache/load.c \
+	docs/examples/pagecache/lru.c \
+	docs/examples/pagecache/lru.h \
 	docs/examples/pagecache/main.c \
+	docs/examples/pagecache/mode.h \
+	docs/examples/pagecache/mode_cas.c \
+	docs/examples/pagecache/mode_registry.c \
+	docs/examples/pagecache/mode_rwlock.c \
 	docs/examples/pagecache/options.c \
 	docs/examples/pagecache/options.h \
+	docs/examples/pagecache/reclaim.c \
 	docs/examples/pagecache/report.c \
 	docs/examples/pagecache/report.h \
+	docs/examples/pagecache/shrink.c \
+	docs/examples/pagecache/shrink.h \
 	docs/examples/pagecache/terminal.c \
 	docs/examples/pagecache/terminal.h \
 	docs/examples/pagecache/verify.c \

@@ -3,8 +3,8 @@
  * A page cache in user space, on real files: collects files, takes their checksums, reads them at
  * random through the cache and through pread(2) in turn, and reports. README.md says what it shows.
  *
- * The pieces: files.c what is read, verify.c whether it was right, cache.c the cache (with frames.c
- * and waiting.c), workers.c the threads, report.c the numbers.
+ * The pieces: files.c what is read, verify.c whether it was right, cache.c the cache, workers.c the
+ * threads, shrink.c what may happen to them halfway, report.c the numbers.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -18,6 +18,7 @@
 #include "interrupt.h"
 #include "options.h"
 #include "report.h"
+#include "shrink.h"
 #include "terminal.h"
 #include "verify.h"
 #include "workers.h"
@@ -62,11 +63,11 @@ static unsigned rounds_of(const struct options *options)
 /* Fills the cache, so that the first round finds it as the last one does. */
 static void warm_up(struct crew *crew, struct report *report)
 {
-	uint64_t frames = report->usage.cap >> PAGE_SHIFT;
+	uint64_t limit = report->usage.cap >> PAGE_SHIFT;
 	struct slice slice = {
 		.way = WAY_CACHE,
 		.read_size = PAGE_BYTES,
-		.warm_pages = frames < report->set->npages ? frames : report->set->npages,
+		.warm_pages = limit < report->set->npages ? limit : report->set->npages,
 	};
 
 	crew_run(crew, &slice, &report->warm_up);
@@ -109,6 +110,24 @@ static void run_rounds(struct crew *crew, struct report *report, unsigned rounds
 	report->seconds = now_s() - begin;
 }
 
+/* The same, and halfway through there is only half of the memory. */
+static int run_rounds_shrinking(struct crew *crew, struct cache *cache, struct report *report,
+				unsigned rounds)
+{
+	const struct options *options = report->options;
+	uint64_t least = cache_limit_min(options->threads, options->folio_pages);
+	uint64_t half = (report->usage.cap >> PAGE_SHIFT) / 2;
+	struct shrink shrink;
+	int err = shrink_start(&shrink, cache, options->seconds / 2, half > least ? half : least);
+
+	if (err)
+		return err;
+	run_rounds(crew, report, rounds);
+	shrink_finish(&shrink);
+	report->shrink = shrink.report;
+	return 0;
+}
+
 /* ------------------------------------------------------------------------------------ self-test */
 
 /*
@@ -124,7 +143,7 @@ static bool spoil_page(struct cache *cache, struct file_set *set, struct cache_h
 		if (file_is_gone(file) || cache_hold(cache, file, 0, hold, &stats))
 			continue;
 		for (uint64_t at = 0; at < PAGE_BYTES && at < file->size; at += VERIFY_LINE)
-			hold->bytes[at] ^= 1;
+			hold->bytes[cache_hold_offset(hold, at)] ^= 1;
 		say("self-test: spoiled the first page of %s", file->path);
 		return true;
 	}
@@ -133,45 +152,64 @@ static bool spoil_page(struct cache *cache, struct file_set *set, struct cache_h
 
 /* ----------------------------------------------------------------------------- putting together */
 
-static int measure_with(struct cache *cache, struct file_set *set, const struct verifier *verifier,
-			struct report *report, unsigned rounds)
+/* The exit status, after saying why if it is not because of what was read. */
+static int judge(const struct report *report)
 {
-	struct cache_hold hold;
-	bool spoiled = false;
-	struct crew *crew;
-	int err = crew_create(&crew, report->options->threads, cache, set, verifier);
-
-	if (err)
-		return fail("cannot start the threads", err);
-	cache_usage(cache, &report->usage);
-	warm_up(crew, report);
-	say("%u files, %.1f MiB: reading for %g s with %u threads and %.1f MiB of memory, by %s",
-	    set->nfiles, (double)set->bytes / MIB, report->options->seconds,
-	    report->options->threads, (double)report->usage.cap / MIB,
-	    options_mode_name(report->options->mode));
-	if (report->options->self_test)
-		spoiled = spoil_page(cache, set, &hold);
-	run_rounds(crew, report, rounds);
-	crew_destroy(crew);
-	if (spoiled)
-		cache_unhold(cache, &hold);
-	cache_usage(cache, &report->usage);
-	for (uint32_t i = 0; i < set->nfiles; i++)
-		cache_drop_file(cache, &set->files[i]);
-	report->given_back = cache_shrink(cache);
-	report->interrupted = interrupt_requested();
-	report_print(report);
 	if (report_mismatches(report))
 		return EXIT_MISMATCH;
 	if (report->options->self_test && !report->interrupted) {
 		say("self-test: the spoiled page was not noticed");
 		return EXIT_NO_RUN;
 	}
-	if (set->pages_gone >= set->npages) {
+	if (report->set->pages_gone >= report->set->npages) {
 		say("all files changed or vanished: nothing was left to read");
 		return EXIT_NO_RUN;
 	}
 	return EXIT_RIGHT;
+}
+
+static int read_with(struct crew *crew, struct cache *cache, struct file_set *set,
+		     struct report *report, unsigned rounds)
+{
+	const struct options *options = report->options;
+	struct cache_hold hold;
+	bool spoiled;
+	int err = 0;
+
+	cache_usage(cache, &report->usage);
+	warm_up(crew, report);
+	say("%u files, %.1f MiB: reading for %g s with %u threads and %.1f MiB of memory, by %s",
+	    set->nfiles, (double)set->bytes / MIB, options->seconds, options->threads,
+	    (double)report->usage.cap / MIB, options_mode_name(options->mode));
+	spoiled = options->self_test && spoil_page(cache, set, &hold);
+	if (options->shrink)
+		err = run_rounds_shrinking(crew, cache, report, rounds);
+	else
+		run_rounds(crew, report, rounds);
+	if (spoiled)
+		cache_unhold(cache, &hold);
+	cache_usage(cache, &report->usage);
+	return err;
+}
+
+static int measure_with(struct cache *cache, struct file_set *set, const struct verifier *verifier,
+			struct report *report, unsigned rounds)
+{
+	struct crew *crew;
+	int err = crew_create(&crew, report->options->threads, cache, set, verifier);
+
+	if (err)
+		return fail("cannot start the threads", err);
+	err = read_with(crew, cache, set, report, rounds);
+	crew_destroy(crew);
+	if (err)
+		return fail("cannot start a thread", err);
+	for (uint32_t i = 0; i < set->nfiles; i++)
+		cache_drop_file(cache, &set->files[i]);
+	report->given_back = cache_shrink(cache);
+	report->interrupted = interrupt_requested();
+	report_print(report);
+	return judge(report);
 }
 
 static int measure(struct cache *cache, struct file_set *set, const struct verifier *verifier,
@@ -188,40 +226,47 @@ static int measure(struct cache *cache, struct file_set *set, const struct verif
 	return status;
 }
 
-/* How many frames the user's limit allows, or 0 after saying why that is too few. */
-static uint64_t count_frames(const struct options *options, const struct file_set *set)
+/* How many pages the user's limit allows, or 0 after saying why that is too few. */
+static uint64_t count_limit(const struct options *options, const struct file_set *set)
 {
-	uint64_t least = cache_frames_min(options->threads);
-	/* As many as pages, and then no thread that has lost a race for one waits for a frame. */
+	uint64_t least = cache_limit_min(options->threads, options->folio_pages);
+	/* As many as there are, and then no thread that has lost a race for one waits. */
 	uint64_t most = set->npages + least;
 	double bytes = options->memory == MEMORY_BYTES
 			       ? (double)options->memory_bytes
 			       : (double)set->bytes * options->memory_percent / 100;
-	uint64_t frames = most;
+	uint64_t limit = most;
 
 	if (options->memory != MEMORY_ALL && bytes < (double)most * PAGE_BYTES)
-		frames = (uint64_t)bytes >> PAGE_SHIFT;
-	if (frames >= least)
-		return frames;
+		limit = (uint64_t)bytes >> PAGE_SHIFT;
+	if (limit >= least)
+		return limit;
 	if (!options->memory_given)
 		return least;
-	say("--memory is too little: %u threads need at least %llu pages, which are %lluK",
-	    options->threads, (unsigned long long)least,
+	say("--memory is too little: %u threads and folios of %u need at least %llu pages, which "
+	    "are %lluK",
+	    options->threads, options->folio_pages, (unsigned long long)least,
 	    (unsigned long long)(least << PAGE_SHIFT) / 1024);
 	return 0;
 }
 
 static int run_on(struct file_set *set, const struct options *options)
 {
+	const struct cache_config config = {
+		.mode = options->mode,
+		.npages = set->npages,
+		.limit = count_limit(options, set),
+		.folio_pages = options->folio_pages,
+		.frames = &frames_mmap,
+	};
 	struct verifier verifier;
 	struct cache *cache;
-	uint64_t frames = count_frames(options, set);
 	int status = EXIT_NO_RUN;
 	int err;
 
-	if (!frames)
+	if (!config.limit)
 		return EXIT_NO_RUN;
-	err = cache_create(&cache, options->mode, frames, set->npages);
+	err = cache_create(&cache, &config);
 	if (err)
 		return fail("cannot make the cache", err);
 	err = verify_prepare(&verifier, set);

@@ -25,6 +25,8 @@ static const char usage[] =
 	"the source tree) through a page cache in user space, verifies every byte, and reports\n"
 	"beside it the same reads through pread(2).\n"
 	"\n"
+	"  -f, --folio=N           pages that are read and held together, where the file has as\n"
+	"                          many: a power of two from 1 to 512 (default: 4)\n"
 	"      --mode=MODE         how a page is found and held (default: try_get)\n"
 	"                            try_get   by a reference from the registry\n"
 	"                            peek      as try_get, but 64-byte reads do without one\n"
@@ -36,6 +38,7 @@ static const char usage[] =
 	"                          data with %, or all (default: 25%)\n"
 	"  -r, --read-size=SIZE    bytes a read: 64, page, both, or a power of two from 64 to\n"
 	"                          65536 (default: both)\n"
+	"      --shrink            halfway through, halve the memory while the threads read on\n"
 	"      --json              report as JSON\n"
 	"      --self-test         spoil one cached page on purpose: the run has to find it\n"
 	"  -h, --help              this text\n"
@@ -43,7 +46,7 @@ static const char usage[] =
 	"Ctrl-C ends a run early, with its report. The exit status is 0 if all bytes were right,\n"
 	"1 if one was not, and 2 if the run could not be made.\n";
 
-enum { OPTION_JSON = 256, OPTION_MODE, OPTION_SELF_TEST };
+enum { OPTION_JSON = 256, OPTION_MODE, OPTION_SELF_TEST, OPTION_SHRINK };
 
 static const char *const mode_names[CACHE_MODES] = {
 	[CACHE_TRY_GET] = "try_get",
@@ -57,7 +60,9 @@ static const struct option long_options[] = {
 	{ "seconds", required_argument, NULL, 's' },
 	{ "memory", required_argument, NULL, 'm' },
 	{ "read-size", required_argument, NULL, 'r' },
+	{ "folio", required_argument, NULL, 'f' },
 	{ "mode", required_argument, NULL, OPTION_MODE },
+	{ "shrink", no_argument, NULL, OPTION_SHRINK },
 	{ "json", no_argument, NULL, OPTION_JSON },
 	{ "self-test", no_argument, NULL, OPTION_SELF_TEST },
 	{ "help", no_argument, NULL, 'h' },
@@ -89,15 +94,32 @@ static bool parse_mode(struct options *options, const char *text)
 	return complain("mode", text, "give try_get, peek, cas or rwlock");
 }
 
-static bool parse_threads(struct options *options, const char *text)
+/* A whole number from 1 to most. */
+static bool parse_whole(const char *text, unsigned most, unsigned *whole)
 {
 	char *end;
 	double number;
 
-	if (!parse_number(text, &number, &end) || *end || number < 1 || number > THREADS_MAX ||
+	if (!parse_number(text, &number, &end) || *end || number < 1 || number > most ||
 	    number != (double)(unsigned)number)
-		return complain("threads", text, "give a whole number from 1 to 1024");
-	options->threads = (unsigned)number;
+		return false;
+	*whole = (unsigned)number;
+	return true;
+}
+
+static bool parse_threads(struct options *options, const char *text)
+{
+	return parse_whole(text, THREADS_MAX, &options->threads) ||
+	       complain("threads", text, "give a whole number from 1 to 1024");
+}
+
+static bool parse_folio(struct options *options, const char *text)
+{
+	unsigned pages;
+
+	if (!parse_whole(text, FRAMES_PIECE_MAX, &pages) || pages & (pages - 1))
+		return complain("folio", text, "give a power of two from 1 to 512");
+	options->folio_pages = pages;
 	return true;
 }
 
@@ -202,8 +224,14 @@ static enum options_answer parse_one(struct options *options, int option)
 	case 'r':
 		good = parse_read_size(options, optarg);
 		break;
+	case 'f':
+		good = parse_folio(options, optarg);
+		break;
 	case OPTION_MODE:
 		good = parse_mode(options, optarg);
+		break;
+	case OPTION_SHRINK:
+		options->shrink = true;
 		break;
 	case OPTION_JSON:
 		options->json = true;
@@ -240,8 +268,9 @@ enum options_answer options_parse(struct options *options, int argc, char **argv
 		.memory_percent = 25,
 		.sizes = { SIZE_MIN, PAGE_BYTES },
 		.nsizes = 2,
+		.folio_pages = 4,
 	};
-	while ((option = getopt_long(argc, argv, "t:s:m:r:h", long_options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "t:s:m:r:f:h", long_options, NULL)) != -1) {
 		enum options_answer answer = parse_one(options, option);
 
 		if (answer != OPTIONS_RUN)

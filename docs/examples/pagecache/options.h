@@ -27,6 +27,8 @@ struct options {
 	bool memory_given;		   /* by the user, so that too little is an error */
 	unsigned sizes[OPTIONS_SIZES_MAX]; /* of the pieces that are read */
 	unsigned nsizes;
+	unsigned folio_pages;
+	bool shrink; /* halve the memory while threads read */
 	bool json;
 	bool self_test;
 	char *const *dirs; /* the user's, up to a NULL; may be empty */

@@ -59,8 +59,10 @@ static struct tally sum_way(const struct report *report, enum way way)
 
 static struct tally sum_all(const struct report *report)
 {
+	const struct tally shrinking = { .cache = report->shrink.stats };
 	struct tally sum = report->warm_up;
 
+	tally_add(&sum, &shrinking);
 	for (unsigned way = 0; way < WAYS; way++) {
 		struct tally tally = sum_way(report, (enum way)way);
 
@@ -158,6 +160,41 @@ static void print_measure(const struct measure *measure)
 	printf("  %7.2f %%\n", hit_rate(&measure->total[WAY_CACHE]));
 }
 
+static double per(uint64_t amount, uint64_t number)
+{
+	return number ? (double)amount / (double)number : 0.0;
+}
+
+/* What the cache did. */
+static void print_cache(const struct cache_stats *cache)
+{
+	printf("folios      %llu read, of %.2f pages; %llu smaller than they should be\n",
+	       ull(cache->folios), per(cache->pages, cache->folios), ull(cache->smaller));
+	printf("evictions   %llu, of %.2f pages; %llu folios spared since a lookup held them\n",
+	       ull(cache->evictions), per(cache->evicted_pages, cache->evictions),
+	       ull(cache->in_use));
+	printf("waits       %llu, for a page that another thread read or took out\n",
+	       ull(cache->waits));
+	if (cache->batches)
+		printf("batches     %llu, with %llu references in all to read %llu pages\n",
+		       ull(cache->batches), ull(cache->batch_references), ull(cache->batch_pages));
+	if (cache->peeks)
+		printf("peeks       %llu, and %llu times it then took a reference\n",
+		       ull(cache->peeks), ull(cache->unpeeked));
+}
+
+static void print_shrink(const struct shrink_report *shrink)
+{
+	if (!shrink->done)
+		return;
+	printf("shrunk      from %.2f to %.2f MiB of pages in %.1f ms, %llu evictions; resident\n"
+	       "            memory from %.2f to %.2f MiB: %.2f of pages given back, %.2f of "
+	       "tables\n",
+	       mib(shrink->limit_before), mib(shrink->limit_after), shrink->seconds * 1e3,
+	       ull(shrink->stats.evictions), mib(shrink->resident_before),
+	       mib(shrink->resident_after), mib(shrink->given.frames), mib(shrink->given.tables));
+}
+
 static void print_text(const struct report *report)
 {
 	const struct file_set *set = report->set;
@@ -165,27 +202,23 @@ static void print_text(const struct report *report)
 	struct tally pread = sum_way(report, WAY_PREAD);
 	struct tally all = sum_all(report);
 
-	printf("%u files, %.1f MiB in %llu pages; %u threads, %.1f s%s; by %s\n", set->nfiles,
-	       mib(set->bytes), ull(set->npages), report->options->threads, report->seconds,
-	       report->interrupted ? ", interrupted" : "",
-	       options_mode_name(report->options->mode));
+	printf("%u files, %.1f MiB in %llu pages; %u threads, %.1f s%s; by %s, folios of %u\n",
+	       set->nfiles, mib(set->bytes), ull(set->npages), report->options->threads,
+	       report->seconds, report->interrupted ? ", interrupted" : "",
+	       options_mode_name(report->options->mode), report->options->folio_pages);
 	printf("medians of %3u rounds    page cache        pread(2)    ratio       hits\n",
 	       report->measures[0].rounds);
 	for (unsigned i = 0; i < report->nmeasures; i++)
 		print_measure(&report->measures[i]);
 	printf("lookups     %llu in the cache, %.2f %% hits; %llu reads through pread(2)\n",
 	       ull(cache.reads), hit_rate(&cache), ull(pread.reads));
-	printf("evictions   %llu, and %llu pages spared since a lookup held them\n",
-	       ull(all.cache.evictions), ull(all.cache.in_use));
-	printf("loads       %llu; waited %llu times for another thread's\n", ull(all.cache.loads),
-	       ull(all.cache.waits));
-	if (all.cache.peeks)
-		printf("peeks       %llu, and %llu times it then took a reference\n",
-		       ull(all.cache.peeks), ull(all.cache.unpeeked));
+	print_cache(&all.cache);
 	printf("revivals    %llu\n", ull(report->usage.revivals));
 	printf("memory      %.2f MiB of pages, at most %.2f MiB; %.2f MiB to find them\n",
 	       mib(report->usage.resident), mib(report->usage.cap), mib(report->usage.tables));
-	printf("given back  %.2f MiB, when the cache was emptied\n", mib(report->given_back));
+	print_shrink(&report->shrink);
+	printf("given back  %.2f MiB of pages and %.2f of tables, when the cache was emptied\n",
+	       mib(report->given_back.frames), mib(report->given_back.tables));
 	printf("files       %llu skipped, %llu changed meanwhile (%llu reads given up)\n",
 	       ull(set->skipped), ull(set->files_gone), ull(all.stale));
 	printf("mismatches  %llu in %llu reads, each verified to the last byte\n",
@@ -209,15 +242,44 @@ static void print_json_measure(const struct measure *measure, bool last)
 	       hit_rate(&measure->total[WAY_CACHE]) / 100, last ? "" : ",");
 }
 
+static void print_json_cache(const struct cache_stats *cache)
+{
+	printf("  \"folios\": %llu,\n  \"folio_pages\": %llu,\n  \"smaller_folios\": %llu,\n",
+	       ull(cache->folios), ull(cache->pages), ull(cache->smaller));
+	printf("  \"evictions\": %llu,\n  \"evicted_pages\": %llu,\n"
+	       "  \"evictions_refused\": %llu,\n  \"waits\": %llu,\n",
+	       ull(cache->evictions), ull(cache->evicted_pages), ull(cache->in_use),
+	       ull(cache->waits));
+	printf("  \"batches\": %llu,\n  \"batch_references\": %llu,\n  \"batch_pages\": %llu,\n",
+	       ull(cache->batches), ull(cache->batch_references), ull(cache->batch_pages));
+	printf("  \"peeks\": %llu,\n  \"unpeeked\": %llu,\n", ull(cache->peeks),
+	       ull(cache->unpeeked));
+}
+
+static void print_json_shrink(const struct shrink_report *shrink)
+{
+	if (!shrink->done)
+		return;
+	printf("  \"shrink_ms\": %.3f,\n  \"shrink_limit_before\": %llu,\n"
+	       "  \"shrink_limit_after\": %llu,\n  \"shrink_evictions\": %llu,\n",
+	       shrink->seconds * 1e3, ull(shrink->limit_before), ull(shrink->limit_after),
+	       ull(shrink->stats.evictions));
+	printf("  \"shrink_resident_before\": %llu,\n  \"shrink_resident_after\": %llu,\n"
+	       "  \"shrink_given_back\": %llu,\n  \"shrink_given_back_tables\": %llu,\n",
+	       ull(shrink->resident_before), ull(shrink->resident_after), ull(shrink->given.frames),
+	       ull(shrink->given.tables));
+}
+
 static void print_json(const struct report *report)
 {
 	const struct file_set *set = report->set;
 	struct tally cache = sum_way(report, WAY_CACHE);
 	struct tally all = sum_all(report);
 
-	printf("{\n  \"mode\": \"%s\",\n  \"files\": %u,\n  \"bytes\": %llu,\n  \"pages\": %llu,\n",
-	       options_mode_name(report->options->mode), set->nfiles, ull(set->bytes),
-	       ull(set->npages));
+	printf("{\n  \"mode\": \"%s\",\n  \"folio\": %u,\n",
+	       options_mode_name(report->options->mode), report->options->folio_pages);
+	printf("  \"files\": %u,\n  \"bytes\": %llu,\n  \"pages\": %llu,\n", set->nfiles,
+	       ull(set->bytes), ull(set->npages));
 	printf("  \"skipped\": %llu,\n  \"changed_files\": %llu,\n  \"stale_reads\": %llu,\n",
 	       ull(set->skipped), ull(set->files_gone), ull(all.stale));
 	printf("  \"threads\": %u,\n  \"seconds\": %.3f,\n  \"interrupted\": %s,\n",
@@ -228,12 +290,11 @@ static void print_json(const struct report *report)
 		print_json_measure(&report->measures[i], i + 1 == report->nmeasures);
 	printf("  ],\n  \"lookups\": %llu,\n  \"hit_rate\": %.6f,\n", ull(cache.reads),
 	       hit_rate(&cache) / 100);
-	printf("  \"evictions\": %llu,\n  \"evictions_refused\": %llu,\n", ull(all.cache.evictions),
-	       ull(all.cache.in_use));
-	printf("  \"loads\": %llu,\n  \"waits\": %llu,\n  \"revivals\": %llu,\n",
-	       ull(all.cache.loads), ull(all.cache.waits), ull(report->usage.revivals));
-	printf("  \"peeks\": %llu,\n  \"unpeeked\": %llu,\n  \"given_back\": %llu,\n",
-	       ull(all.cache.peeks), ull(all.cache.unpeeked), ull(report->given_back));
+	print_json_cache(&all.cache);
+	print_json_shrink(&report->shrink);
+	printf("  \"revivals\": %llu,\n  \"given_back\": %llu,\n  \"given_back_tables\": %llu,\n",
+	       ull(report->usage.revivals), ull(report->given_back.frames),
+	       ull(report->given_back.tables));
 	printf("  \"memory_cap\": %llu,\n  \"memory_resident\": %llu,\n"
 	       "  \"memory_registry\": %llu,\n",
 	       ull(report->usage.cap), ull(report->usage.resident), ull(report->usage.tables));

@@ -13,6 +13,7 @@
 #include "cache.h"
 #include "files.h"
 #include "options.h"
+#include "shrink.h"
 #include "workers.h"
 
 /* The rounds of one read size: a slice through the cache and one through pread(2) each. */
@@ -30,8 +31,9 @@ struct report {
 	struct measure measures[OPTIONS_SIZES_MAX];
 	struct tally warm_up;
 	struct cache_usage usage;
-	uint64_t given_back; /* bytes that the cache gave back once it was emptied */
-	double seconds;	     /* that the run took */
+	struct shrink_report shrink;
+	struct cache_shrunk given_back; /* once the cache was emptied */
+	double seconds;			/* that the run took */
 	bool interrupted;
 };
 

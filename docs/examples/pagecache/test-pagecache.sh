@@ -4,42 +4,14 @@
 # Runs the page cache in short form: on good input, on bad input, and on files that change under it.
 # Run by `make check`, or by hand in the build folder, or with PAGECACHE=/path/to/pagecache.
 
-pagecache=${PAGECACHE:-./docs/examples/pagecache/pagecache}
-work=$(mktemp -d "${TMPDIR:-/tmp}/pagecache.XXXXXX") || exit 99
-trap 'chmod -R u+rwX "$work"; rm -rf "$work"' EXIT
-trap 'exit 99' HUP INT TERM
-
-failures=0
-status=0
-
-# What every case ends with: its name, and whether the command before it succeeded.
-verdict()
-{
-	if [ "$1" -eq 0 ]; then
-		echo "ok: $2"
-		return
-	fi
-	echo "FAILED: $2 (exit status $status)"
-	sed 's/^/	/' "$work/out" "$work/err"
-	failures=$((failures + 1))
-}
-
-# Runs the program; its output goes to $work/out and $work/err, its exit status to $status.
-run()
-{
-	"$pagecache" "$@" >"$work/out" 2>"$work/err"
-	status=$?
-}
+program=${PAGECACHE:-./docs/examples/pagecache/pagecache}
+# shellcheck source=docs/examples/test-helper.sh
+. "${0%/*}/../test-helper.sh"
 
 # A number from the JSON report.
 number()
 {
 	sed -n "s/^ *\"$1\": \\([0-9.]*\\),*\$/\\1/p" "$work/out"
-}
-
-says()
-{
-	grep -q -e "$1" "$work/out" "$work/err"
 }
 
 # A file of $1 bytes that repeat nowhere.
@@ -96,19 +68,22 @@ test_self_test()
 	verdict $? "a spoiled page is noticed"
 }
 
-# All ways to find and hold a page: evicting all the time, with room for all, with large reads, and with
-# a page that is wrong.
+# All ways to find and hold a page: evicting all the time, with room for all, with large reads, and
+# with a page that is wrong.
 test_mode()
 {
-	run --mode="$1" --threads=4 --seconds=0.5 --memory=64K --json "$work/data"
-	[ $status -eq 0 ] && says "\"mode\": \"$1\"" && [ "$(number mismatches)" -eq 0 ] &&
-		[ "$(number evictions)" -gt 0 ] && [ "$(number verified_reads)" -gt 1000 ] &&
-		[ "$(number memory_resident)" -le 65536 ]
-	verdict $? "$1: evicts all the time and is right"
+	for folio in 1 4 16; do
+		run --mode="$1" --threads=4 --seconds=0.4 --memory=160K --folio=$folio --json "$work/data"
+		[ $status -eq 0 ] && says "\"mode\": \"$1\"" && [ "$(number mismatches)" -eq 0 ] &&
+			[ "$(number evictions)" -gt 0 ] && [ "$(number verified_reads)" -gt 1000 ] &&
+			[ "$(number memory_resident)" -le 163840 ]
+		verdict $? "$1: evicts folios of $folio all the time and is right"
+	done
 
 	run --mode="$1" --threads=2 --seconds=0.2 --memory=all --json "$work/data"
 	[ $status -eq 0 ] && [ "$(number mismatches)" -eq 0 ] && [ "$(number evictions)" -eq 0 ] &&
-		[ "$(number hit_rate)" = 1.000000 ] && [ "$(number given_back)" -ge 1500000 ]
+		[ "$(number hit_rate)" = 1.000000 ] && [ "$(number given_back)" -ge 1500000 ] &&
+		[ "$(number smaller_folios)" -eq 0 ]
 	verdict $? "$1: hits all the time, and gives its memory back when it is emptied"
 
 	for memory in 128K all; do
@@ -133,6 +108,59 @@ test_modes()
 	[ $status -eq 0 ] && [ "$(number peeks)" -gt 1000 ] &&
 		[ "$(number unpeeked)" -lt "$(($(number peeks) / 100))" ]
 	verdict $? "peek: hardly any short read of a page in memory takes a reference"
+}
+
+# 1,000,000 bytes are 245 pages: 15 folios of 16, 1 of 4 and 1 of 1.
+test_folios()
+{
+	mkdir "$work/large"
+	make_file 1000000 "$work/large/file"
+	for mode in try_get peek cas rwlock; do
+		run --mode=$mode --threads=1 --seconds=0.2 --memory=all --folio=16 --json "$work/large"
+		[ $status -eq 0 ] && [ "$(number folios)" -eq 17 ] && [ "$(number folio_pages)" -eq 245 ]
+		verdict $? "$mode: folios are as large as asked and as the file allows"
+	done
+	run --threads=4 --seconds=1 --memory=608K --folio=64 --json "$work/large"
+	[ $status -eq 0 ] && [ "$(number mismatches)" -eq 0 ] && [ "$(number smaller_folios)" -gt 0 ] &&
+		[ "$(number folio_pages)" -gt "$(number folios)" ]
+	verdict $? "folios are smaller where memory is in pieces"
+}
+
+test_batches()
+{
+	run --threads=1 --seconds=0.3 --memory=all --folio=4 --read-size=65536 --json "$work/large"
+	[ $status -eq 0 ] && [ "$(number batches)" -gt 0 ] &&
+		[ "$(number batch_references)" -gt "$(($(number batches) * 3))" ] &&
+		[ "$(number batch_pages)" -gt "$(($(number batch_references) * 3))" ]
+	verdict $? "a large read takes one reference for each folio of 4 pages, in one call"
+	run --threads=1 --seconds=0.3 --memory=all --folio=1 --read-size=65536 --json "$work/large"
+	[ $status -eq 0 ] && [ "$(number batch_references)" -gt "$(($(number batches) * 14))" ] &&
+		[ "$(number batch_pages)" -eq "$(number batch_references)" ]
+	verdict $? "and one for each page where folios have one"
+}
+
+test_shrink()
+{
+	for mode in try_get peek cas rwlock; do
+		run --mode=$mode --threads=3 --seconds=1 --memory=1M --shrink --json "$work/data"
+		[ $status -eq 0 ] && [ "$(number mismatches)" -eq 0 ] &&
+			[ "$(number shrink_limit_before)" -eq 1048576 ] &&
+			[ "$(number shrink_limit_after)" -eq 524288 ] &&
+			[ "$(number memory_cap)" -eq 524288 ] &&
+			[ "$(number memory_resident)" -le 524288 ] &&
+			[ "$(number shrink_given_back)" -ge 500000 ]
+		verdict $? "$mode: half of the memory is given back while threads read"
+	done
+	make_file 30000000 "$work/large/larger"
+	run --threads=2 --seconds=1 --memory=24M --shrink --json "$work/large"
+	rm "$work/large/larger"
+	if [ "$(number shrink_resident_before)" -eq 0 ]; then
+		echo "skipped: resident memory (no statm)"
+		return
+	fi
+	[ $status -eq 0 ] && [ "$(number mismatches)" -eq 0 ] &&
+		[ "$(number shrink_resident_after)" -lt "$(($(number shrink_resident_before) - 8000000))" ]
+	verdict $? "and the process has less of it"
 }
 
 test_odd_folders()
@@ -173,11 +201,11 @@ test_unreadable()
 		# Root may read all; somebody else has to try.
 		user='setpriv --reuid=65534 --regid=65534 --clear-groups'
 	fi
-	if ! $user "$pagecache" --help >/dev/null 2>&1; then
+	if ! $user "$program" --help >/dev/null 2>&1; then
 		echo "skipped: an unreadable file (as root, and without setpriv)"
 		return
 	fi
-	$user "$pagecache" --seconds=0.2 --json "$work/closed" >"$work/out" 2>"$work/err"
+	$user "$program" --seconds=0.2 --json "$work/closed" >"$work/out" 2>"$work/err"
 	status=$?
 	[ $status -eq 0 ] && [ "$(number files)" -eq 1 ] && [ "$(number skipped)" -eq 2 ] &&
 		says 'skipped .*unreadable: Permission denied'
@@ -188,7 +216,7 @@ test_few_descriptors()
 {
 	(
 		# shellcheck disable=SC3045 # not POSIX, but in every sh that this runs on
-		ulimit -n 48 && "$pagecache" --seconds=0.2 --json "$work/data"
+		ulimit -n 48 && "$program" --seconds=0.2 --json "$work/data"
 	) >"$work/out" 2>"$work/err"
 	status=$?
 	[ $status -eq 0 ] && says 'files can be open at once' && [ "$(number files)" -lt 31 ]
@@ -213,7 +241,7 @@ test_changing_files_in()
 	for name in shrinks empties rewritten appended removed stays; do
 		make_file 400000 "$work/changing/$name"
 	done
-	"$pagecache" --mode="$1" --threads=3 --seconds=3 --memory=64K --json "$work/changing" \
+	"$program" --mode="$1" --threads=3 --seconds=3 --memory=64K --json "$work/changing" \
 		>"$work/out" 2>"$work/err" &
 	pid=$!
 	settle
@@ -238,7 +266,7 @@ test_changing_files()
 	done
 	mkdir "$work/vanishing"
 	make_file 300000 "$work/vanishing/file"
-	"$pagecache" --seconds=30 --memory=64K --json "$work/vanishing" >"$work/out" 2>"$work/err" &
+	"$program" --seconds=30 --memory=64K --json "$work/vanishing" >"$work/out" 2>"$work/err" &
 	pid=$!
 	settle
 	: >"$work/vanishing/file"
@@ -251,7 +279,7 @@ test_changing_files()
 test_interrupt()
 {
 	for signal in INT TERM; do
-		"$pagecache" --seconds=60 --memory=64K --json "$work/data" >"$work/out" 2>"$work/err" &
+		"$program" --seconds=60 --memory=64K --json "$work/data" >"$work/out" 2>"$work/err" &
 		pid=$!
 		settle
 		kill -$signal $pid
@@ -263,19 +291,14 @@ test_interrupt()
 	done
 }
 
-# wrong OPTION TEXT: the option is refused, and the message contains the text.
 wrong()
 {
-	run --seconds=0.2 "$1" "$work/data"
-	[ $status -eq 2 ] && says "$2" && [ ! -s "$work/out" ]
-	verdict $? "$1 is refused"
+	refused "$1" "$2" --seconds=0.2 "$work/data"
 }
 
 test_options()
 {
-	run --help
-	[ $status -eq 0 ] && says '^Usage: pagecache'
-	verdict $? "--help"
+	test_help
 	wrong --memory=0 'without memory'
 	wrong --memory=0% 'without memory'
 	wrong --memory=4K 'at least'
@@ -284,20 +307,20 @@ test_options()
 	wrong --memory=5X 'give a size'
 	wrong --memory= 'give a size'
 	wrong --memory=1e30 'give a size'
-	wrong --threads=0 'whole number'
-	wrong --threads=1.5 'whole number'
-	wrong --threads=many 'whole number'
-	wrong --threads=-1 'whole number'
-	wrong --seconds=0 'give a number'
-	wrong --seconds=nan 'give a number'
-	wrong --seconds=soon 'give a number'
-	wrong --read-size=63 'power of two'
-	wrong --read-size=131072 'power of two'
-	wrong --read-size=12288 'power of two'
+	for threads in 0 1.5 many -1; do
+		wrong --threads=$threads 'whole number'
+	done
+	for seconds in 0 nan soon; do
+		wrong --seconds=$seconds 'give a number'
+	done
+	for size in 63 131072 12288 -64 64K; do
+		wrong --read-size=$size 'power of two'
+	done
+	for pages in 0 3 1024 -4 4K ''; do
+		wrong --folio=$pages 'power of two'
+	done
 	wrong --mode=lock 'try_get, peek, cas or rwlock'
 	wrong --mode= 'try_get, peek, cas or rwlock'
-	wrong --read-size=-64 'power of two'
-	wrong --read-size=64K 'power of two'
 	wrong --nonsense 'pagecache --help'
 	wrong --json=yes 'pagecache --help'
 }
@@ -307,12 +330,13 @@ test_eviction
 test_all_in_memory
 test_self_test
 test_modes
+test_folios
+test_batches
+test_shrink
 test_odd_folders
 test_unreadable
 test_few_descriptors
 test_changing_files
 test_interrupt
 test_options
-
-[ $failures -eq 0 ] || echo "$failures failed"
-[ $failures -eq 0 ]
+finish

@@ -35,8 +35,7 @@ void waiting_relax(unsigned *looks)
 
 static struct waiting_queue *queue_of(struct waiting *waiting, uint64_t pfn)
 {
-	/* Neighbours in different queues: a thread that reads ahead wakes only its followers. */
-	return &waiting->queues[pfn % WAITING_QUEUES];
+	return &waiting->queues[(pfn >> WAITING_PFN_SHIFT) % WAITING_QUEUES];
 }
 
 void waiting_init(struct waiting *waiting)
@@ -77,14 +76,20 @@ void waiting_sleep(struct waiting *waiting, struct frozenref_registry *reg, uint
 	pthread_mutex_unlock(&queue->lock);
 }
 
-void waiting_wake(struct waiting *waiting, uint64_t pfn)
+static void wake_queue(struct waiting_queue *queue)
 {
-	struct waiting_queue *queue = queue_of(waiting, pfn);
-
 	/* Release: what changed the page comes first. A plain load could be done before it. */
 	if (!atomic_fetch_add_explicit(&queue->sleepers, 0, memory_order_acq_rel))
 		return;
 	pthread_mutex_lock(&queue->lock);
 	pthread_cond_broadcast(&queue->woken);
 	pthread_mutex_unlock(&queue->lock);
+}
+
+void waiting_wake(struct waiting *waiting, uint64_t pfn, uint64_t npages)
+{
+	uint64_t last = (pfn + npages - 1) >> WAITING_PFN_SHIFT;
+
+	for (uint64_t group = pfn >> WAITING_PFN_SHIFT; group <= last; group++)
+		wake_queue(queue_of(waiting, group << WAITING_PFN_SHIFT));
 }

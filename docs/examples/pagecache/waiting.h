@@ -4,7 +4,8 @@
  * as the kernel keeps for page locks. Queues are shared, so a sleeper may be woken for another
  * page.
  *
- * Used by cache.c. Relies on frozenref_registry_state(), which writes nothing.
+ * Used by mode_registry.c, and for waiting_relax() by others. Relies on frozenref_registry_state(),
+ * which writes nothing.
  */
 #ifndef PAGECACHE_WAITING_H
 #define PAGECACHE_WAITING_H
@@ -15,7 +16,8 @@
 
 #include <frozenref/registry.h>
 
-#define WAITING_QUEUES 64
+#define WAITING_QUEUES	  64
+#define WAITING_PFN_SHIFT 4 /* so many neighbours share a queue, so that a folio has few */
 
 struct waiting_queue {
 	_Alignas(128) _Atomic uint32_t sleepers;
@@ -33,8 +35,8 @@ void waiting_exit(struct waiting *waiting);
 /* Returns once the page was seen to be anything but frozen. */
 void waiting_sleep(struct waiting *waiting, struct frozenref_registry *reg, uint64_t pfn);
 
-/* To be called after the page was published or taken out. */
-void waiting_wake(struct waiting *waiting, uint64_t pfn);
+/* To be called after the pages were published or taken out: whatever made them frozen is over. */
+void waiting_wake(struct waiting *waiting, uint64_t pfn, uint64_t npages);
 
 /* Between two looks at something that will change in a moment; gives the CPU up if it does not. */
 void waiting_relax(unsigned *looks);

@@ -292,19 +292,30 @@ static void *work(void *arg)
 	return NULL;
 }
 
+static void add_cache_stats(struct cache_stats *sum, const struct cache_stats *stats)
+{
+	sum->misses += stats->misses;
+	sum->folios += stats->folios;
+	sum->pages += stats->pages;
+	sum->smaller += stats->smaller;
+	sum->waits += stats->waits;
+	sum->evictions += stats->evictions;
+	sum->evicted_pages += stats->evicted_pages;
+	sum->in_use += stats->in_use;
+	sum->peeks += stats->peeks;
+	sum->unpeeked += stats->unpeeked;
+	sum->batches += stats->batches;
+	sum->batch_references += stats->batch_references;
+	sum->batch_pages += stats->batch_pages;
+}
+
 void tally_add(struct tally *sum, const struct tally *tally)
 {
 	sum->reads += tally->reads;
 	sum->pages += tally->pages;
 	sum->mismatches += tally->mismatches;
 	sum->stale += tally->stale;
-	sum->cache.misses += tally->cache.misses;
-	sum->cache.loads += tally->cache.loads;
-	sum->cache.waits += tally->cache.waits;
-	sum->cache.evictions += tally->cache.evictions;
-	sum->cache.in_use += tally->cache.in_use;
-	sum->cache.peeks += tally->cache.peeks;
-	sum->cache.unpeeked += tally->cache.unpeeked;
+	add_cache_stats(&sum->cache, &tally->cache);
 }
 
 void crew_run(struct crew *crew, const struct slice *slice, struct tally *tally)
