@@ -33,26 +33,22 @@ static inline FROZENREF__NO_ASAN size_t frozenref__peek_part(unsigned char *to, 
 }
 
 /*
- * Copies bytes that their owner may be writing: by atomic loads of whole words, so that no byte is
- * read twice and the compiler adds nothing. Bytes around them, in the same words, are read as well;
- * objects are aligned for pointers, so these lie within the object.
+ * Copies bytes that their owner may be writing: by relaxed loads of whole words, so that the
+ * compiler adds nothing. Bytes around them, in the same words, are read as well; objects are
+ * aligned for pointers, so these lie within the object.
  */
 static inline FROZENREF__NO_ASAN void frozenref__peek_copy(void *buffer, uintptr_t from,
 							   size_t length)
 {
-	unsigned char *to = buffer;
+	unsigned char *to = (unsigned char *)buffer;
 
 	while (length) {
-		size_t n = sizeof(uintptr_t);
+		size_t n = length - length % sizeof(uintptr_t);
 
-		if (FROZENREF__UNLIKELY(from % n || length < n)) {
+		if (from % sizeof(uintptr_t) || !n)
 			n = frozenref__peek_part(to, from, length);
-		} else {
-			uintptr_t word = frozenref__loadptr((const uintptr_t *)from, relaxed);
-
-			/* Of constant size: a register to memory, not over the stack. */
-			memcpy(to, &word, sizeof(word));
-		}
+		else
+			frozenref__copy_words(to, (const uintptr_t *)from, n / sizeof(uintptr_t));
 		to += n;
 		from += n;
 		length -= n;

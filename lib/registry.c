@@ -24,6 +24,7 @@
  * or the payload, for readers that hold no reference: see still_there() in registry_lookup.c.
  */
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -67,6 +68,12 @@ static int check_config(const struct frozenref_registry_config *config)
 	return 0;
 }
 
+/* As many of a page's bytes as there are addresses for. */
+static size_t page_bytes(uint32_t shift)
+{
+	return shift < sizeof(size_t) * CHAR_BIT ? (size_t)1 << shift : SIZE_MAX;
+}
+
 static uint32_t slot_shift(unsigned flags)
 {
 	if (flags & FROZENREF_REGISTRY_COMPACT)
@@ -101,6 +108,8 @@ int frozenref_registry_create(struct frozenref_registry **regp,
 	}
 	registry->head.table.page_shift = config.page_shift ? config.page_shift : 12;
 	registry->head.table.flags = config.flags;
+	if (config.flags & FROZENREF_REGISTRY_PEEKABLE)
+		registry->head.table.peek_bytes = page_bytes(registry->head.table.page_shift);
 	registry->release = config.release;
 	registry->arg = config.arg;
 	*regp = &registry->head;

@@ -106,27 +106,73 @@ static struct frozenref_slot *get_head(struct frozenref_registry *reg, uint64_t 
 	return NULL;
 }
 
-/* Through a tail, or where the flags or the word said that the fast path would fail. */
-struct frozenref_slot *frozenref__registry_try_get_slow(struct frozenref_registry *reg,
-							uint64_t pfn)
+/* What a lookup has got, if it covers the pfn that is so far behind it; else NULL, and it is put. */
+static FROZENREF__COLD struct frozenref_slot *
+keep_if_covering(struct frozenref_registry *reg, struct frozenref_slot *head, uint64_t distance)
 {
-	uint64_t distance;
-	struct frozenref_slot *head = get_head(reg, pfn, &distance);
-	uint32_t flags;
-
-	if (!head)
-		return NULL;
 	/*
 	 * Relaxed: the get's acquire has ordered it. That the object's own page count covers the
 	 * pfn is what makes a lookup through a stale tail safe; nothing else need be looked at
 	 * again.
 	 */
-	flags = frozenref__load32(&head->flags, relaxed);
+	uint32_t flags = frozenref__load32(&head->flags, relaxed);
+
 	if ((flags & FROZENREF__SLOT_USED) && !(flags & FROZENREF__SLOT_ERASED) &&
 	    distance < flags_pages(flags))
 		return head;
 	frozenref_slot_put(reg, head);
 	return NULL;
+}
+
+/* Where the flags or the word said that the fast path would fail, or the window has no slot. */
+struct frozenref_slot *frozenref__registry_try_get_slow(struct frozenref_registry *reg,
+							uint64_t pfn)
+{
+	uint64_t distance;
+	struct frozenref_slot *head = get_head(reg, pfn, &distance);
+
+	return head ? keep_if_covering(reg, head, distance) : NULL;
+}
+
+/* A tail's head was plain, but not live at its add; it may be saturated. */
+static FROZENREF__COLD struct frozenref_slot *get_tail_slow(struct frozenref_registry *reg,
+							    uint64_t pfn,
+							    struct frozenref_slot *head,
+							    uint64_t distance, uint32_t word)
+{
+	if (frozenref__try_get_slow(&head->ref, word, 1))
+		return keep_if_covering(reg, head, distance);
+	return frozenref__registry_try_get_slow(reg, pfn);
+}
+
+/*
+ * The flags of the pfn's slot are not a plain head's. A tail whose head is plain, and in the same
+ * leaf, takes as few steps as can be: in a run of lookups each one shows. So the get is written
+ * out, or it would be a call with registers to save on the way.
+ */
+struct frozenref_slot *frozenref__registry_try_get_tail(struct frozenref_registry *reg,
+							uint64_t pfn, struct frozenref_slot *slot,
+							uint32_t flags)
+{
+	uint32_t distance = flags_pages(flags);
+	struct frozenref_slot *head = slot_before(&reg->table, slot, distance);
+	uint32_t word;
+
+	if (FROZENREF__UNLIKELY(!(flags & FROZENREF__SLOT_TAIL) || distance > pfn % LEAF_SLOTS))
+		return frozenref__registry_try_get_slow(reg, pfn);
+	/* Relaxed: a hint, as the tail is; what counts is read again under the reference. */
+	flags = frozenref__load32(&head->flags, relaxed);
+	if (FROZENREF__UNLIKELY(!frozenref__slot_is_plain(flags) || flags_pages(flags) <= distance))
+		return frozenref__registry_try_get_slow(reg, pfn);
+	/* Acquire: as in frozenref_try_get(), whose cold half get_tail_slow() calls. */
+	word = frozenref__add32(&head->ref.word, 1, acquire) + 1;
+	if (FROZENREF__UNLIKELY(!frozenref__word_is_live(word)))
+		return get_tail_slow(reg, pfn, head, distance, word);
+	FROZENREF__PROBE_GET(&head->ref, word, 1);
+	/* Relaxed: the get's acquire has ordered it. The same as before: it covers the pfn still. */
+	if (FROZENREF__LIKELY(frozenref__load32(&head->flags, relaxed) == flags))
+		return head;
+	return keep_if_covering(reg, head, distance);
 }
 
 /* The fast path has a reference, and found that the flags had changed around its add. */
@@ -150,12 +196,16 @@ size_t frozenref_registry_try_get_batch(struct frozenref_registry *reg, const ui
 	size_t found = 0;
 
 	for (size_t i = 0; i < n + AHEAD; i++) {
-		if (i < n)
-			__builtin_prefetch(frozenref__table_slot(&reg->table, pfns[i]), 1);
-		if (i < AHEAD)
-			continue;
-		slots[i - AHEAD] = frozenref_registry_try_get(reg, pfns[i - AHEAD]);
-		found += slots[i - AHEAD] != NULL;
+		if (i < n) {
+			slots[i] = frozenref__table_slot(&reg->table, pfns[i]);
+			__builtin_prefetch(slots[i], 1);
+		}
+		if (i >= AHEAD) {
+			struct frozenref_slot **slot = &slots[i - AHEAD];
+
+			*slot = frozenref__registry_try_get_at(reg, pfns[i - AHEAD], *slot);
+			found += *slot != NULL;
+		}
 	}
 	return found;
 }
@@ -230,44 +280,6 @@ enum frozenref_state frozenref_registry_handle_state(struct frozenref_registry *
 
 /* --------------------------------------------------------------------------------------- peek */
 
-/* What a peek has read of a slot, and must find again. */
-struct glance {
-	const struct frozenref_slot *slot;
-	uint32_t sequence;
-	uint32_t flags;
-	uintptr_t object;
-};
-
-/* Whether the object is live, and the one that the glance saw, or would have been. */
-static bool still_there(const struct glance *glance)
-{
-	/*
-	 * Pairs with the owner's release fence between becoming the owner and its first write: who
-	 * read such a write sees below that the word is, or was, frozen.
-	 */
-	frozenref__fence(acquire);
-	/* Acquire: if it is live again, the sequence of that unfreeze is seen below. */
-	if (!frozenref__word_count(frozenref__load32(&glance->slot->ref.word, acquire)))
-		return false;
-	return frozenref__load32(&glance->slot->sequence, relaxed) == glance->sequence;
-}
-
-/* Reads what leads to the payload; false if the slot is not a plain live head now. */
-static bool glance_at(struct glance *glance, const struct frozenref_slot *slot)
-{
-	glance->slot = slot;
-	/* Acquire: the sequence comes before the word. */
-	glance->sequence = frozenref__load32(&slot->sequence, acquire);
-	/* Acquire: pairs with the release of unfreeze; what it published is seen below. */
-	if (!frozenref__word_count(frozenref__load32(&slot->ref.word, acquire)))
-		return false;
-	glance->flags = frozenref__load32(&slot->flags, relaxed);
-	glance->object = frozenref__loadptr(&slot->object.address, relaxed);
-	return (glance->flags & (FROZENREF__SLOT_USED | FROZENREF__SLOT_ERASED)) ==
-		       FROZENREF__SLOT_USED &&
-	       still_there(glance);
-}
-
 /* The slot to peek at: the head, as far as a tail can be believed. */
 static const struct frozenref_slot *peek_head(const struct frozenref_registry *reg, uint64_t pfn,
 					      uint64_t *distance)
@@ -285,15 +297,16 @@ static const struct frozenref_slot *peek_head(const struct frozenref_registry *r
 	return frozenref__table_slot(&reg->table, pfn - *distance);
 }
 
-bool frozenref_registry_peek(struct frozenref_registry *reg, uint64_t pfn, size_t offset,
-			     void *buffer, size_t length)
+/* What registry.h's own peek leaves: tails, far pfns, many pages, odd bytes, and all that fails. */
+bool frozenref__registry_peek_slow(struct frozenref_registry *reg, uint64_t pfn, size_t offset,
+				   void *buffer, size_t length)
 {
 	uint64_t distance;
 	uint64_t bytes;
 	const struct frozenref_slot *slot = peek_head(reg, pfn, &distance);
-	struct glance glance;
+	struct frozenref__glance glance;
 
-	if (!slot || !(reg->table.flags & FROZENREF_REGISTRY_PEEKABLE) || !glance_at(&glance, slot))
+	if (!slot || !reg->table.peek_bytes || !frozenref__slot_glance(slot, &glance))
 		return false;
 	if (distance >= flags_pages(glance.flags))
 		return false;
@@ -304,5 +317,5 @@ bool frozenref_registry_peek(struct frozenref_registry *reg, uint64_t pfn, size_
 			     glance.object + ((uintptr_t)distance << reg->table.page_shift) +
 				     offset,
 			     length);
-	return still_there(&glance);
+	return frozenref__slot_is_still(slot, &glance);
 }

@@ -192,12 +192,14 @@ static int make_entry(struct frozenref__table *table, uintptr_t *entry, uint64_t
 /* Lets lookups find a leaf without a walk, if it lies in the window, or is the first of all. */
 static void show_in_window(struct frozenref__table *table, uint64_t pfn, uintptr_t slots)
 {
+	uint32_t *window = table->slot_shift == FROZENREF__SLOT_SHIFT ? &table->window_number
+								      : &table->other_number;
 	uint32_t number = (uint32_t)(pfn >> FROZENREF__WINDOW_SHIFT) + 1;
 	/* Relaxed, both: a lookup that sees the leaf, by its release, sees the number as well. */
-	uint32_t found = frozenref__load32(&table->window_number, relaxed);
+	uint32_t found = frozenref__load32(window, relaxed);
 
 	if (!found)
-		found = frozenref__cas32(&table->window_number, 0, number, relaxed);
+		found = frozenref__cas32(window, 0, number, relaxed);
 	if (found && found != number)
 		return;
 	/* Release: pairs with the acquire of frozenref__table_window_slot(). */

@@ -21,12 +21,17 @@
  *	frozenref__fence(order)			acquire, release
  *
  * and load, store, add and cas on uintptr_t with the suffix `ptr` instead of `32`. The order is a
- * bare word, so that every use shows it and a missing one does not compile.
+ * bare word, so that every use shows it and a missing one does not compile. On top of them
+ *
+ *	frozenref__copy_words(to, from, n)	n words of uintptr_t, each byte by a relaxed load;
+ *						`to` need not be aligned
  */
 #ifndef FROZENREF_ATOMIC_H
 #define FROZENREF_ATOMIC_H
 
+#include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <frozenref/compiler.h>
 #include <frozenref/version.h>
@@ -161,5 +166,57 @@ FROZENREF__DEFINE_CAS(ptr, uintptr_t, acq_rel)
 # undef FROZENREF__DEFINE_CAS
 #endif
 /* clang-format on */
+
+/* ------------------------------------------------------------------------------------- copying */
+
+#define FROZENREF__BLOCK_WORDS (16 / sizeof(uintptr_t))
+
+/*
+ * One block. Its bytes may come one after the other and in any order, so a register of 16 bytes
+ * will do where there is one: volatile makes it a single load that is neither dropped nor repeated.
+ * ThreadSanitizer wants atomic loads, and so does the explorer.
+ */
+FROZENREF__HELPER void frozenref__copy_block(void *to, const uintptr_t *from)
+{
+#if (defined(__SSE2__) || defined(__aarch64__)) && !defined(FROZENREF__TSAN) && \
+	!defined(FROZENREF_ATOMIC_BACKEND)
+	typedef uintptr_t block
+		__attribute__((vector_size(16), aligned(sizeof(uintptr_t)), may_alias));
+	block words = *(const volatile block *)from;
+#else
+	uintptr_t words[FROZENREF__BLOCK_WORDS];
+
+	for (size_t i = 0; i < FROZENREF__BLOCK_WORDS; i++)
+		words[i] = frozenref__loadptr(from + i, relaxed);
+#endif
+	memcpy(to, &words, sizeof(words));
+}
+
+FROZENREF__HELPER void frozenref__copy_words(void *to, const uintptr_t *from, size_t n)
+{
+	char *p = (char *)to;
+
+	/* A cache line each time: at -O2 compilers do not unroll by themselves. */
+	for (; n >= 4 * FROZENREF__BLOCK_WORDS; n -= 4 * FROZENREF__BLOCK_WORDS) {
+		frozenref__copy_block(p, from);
+		frozenref__copy_block(p + 16, from + FROZENREF__BLOCK_WORDS);
+		frozenref__copy_block(p + 32, from + 2 * FROZENREF__BLOCK_WORDS);
+		frozenref__copy_block(p + 48, from + 3 * FROZENREF__BLOCK_WORDS);
+		p += 64;
+		from += 4 * FROZENREF__BLOCK_WORDS;
+	}
+	for (; n >= FROZENREF__BLOCK_WORDS; n -= FROZENREF__BLOCK_WORDS) {
+		frozenref__copy_block(p, from);
+		p += 16;
+		from += FROZENREF__BLOCK_WORDS;
+	}
+	for (; n; n--) {
+		uintptr_t word = frozenref__loadptr(from, relaxed);
+
+		memcpy(p, &word, sizeof(word));
+		p += sizeof(word);
+		from++;
+	}
+}
 
 #endif /* FROZENREF_ATOMIC_H */

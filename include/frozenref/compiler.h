@@ -41,6 +41,23 @@
 #define FROZENREF__LIKELY(condition)   __builtin_expect(!!(condition), 1)
 #define FROZENREF__UNLIKELY(condition) __builtin_expect(!!(condition), 0)
 
+/* Sanitizers that have to be told what the inline functions do. */
+#if defined(__has_feature)
+# if __has_feature(address_sanitizer)
+#  define FROZENREF__ASAN 1
+# endif
+# if __has_feature(thread_sanitizer)
+#  define FROZENREF__TSAN 1
+# endif
+#else
+# if defined(__SANITIZE_ADDRESS__)
+#  define FROZENREF__ASAN 1
+# endif
+# if defined(__SANITIZE_THREAD__)
+#  define FROZENREF__TSAN 1
+# endif
+#endif
+
 /* Out-of-line halves of the hot paths: kept away from them, and never thought likely. */
 #define FROZENREF__COLD	      __attribute__((cold, noinline))
 #define FROZENREF__MUST_CHECK __attribute__((warn_unused_result))

@@ -190,9 +190,9 @@ frozenref_registry_try_get_handle(struct frozenref_registry *reg, struct frozenr
  * same, for the whole copy. False: it was not, or the bytes are beyond its end, or the registry is
  * not PEEKABLE. It does not see what holders of references write meanwhile.
  */
-FROZENREF__API FROZENREF__MUST_CHECK bool frozenref_registry_peek(struct frozenref_registry *reg,
-								  uint64_t pfn, size_t offset,
-								  void *buffer, size_t length);
+FROZENREF__INLINE FROZENREF__MUST_CHECK bool frozenref_registry_peek(struct frozenref_registry *reg,
+								     uint64_t pfn, size_t offset,
+								     void *buffer, size_t length);
 
 /* Why a lookup gave NULL. Writes nothing: wait on this, not by spinning on try_get. */
 FROZENREF__API enum frozenref_state frozenref_registry_state(struct frozenref_registry *reg,
@@ -356,6 +356,8 @@ struct frozenref_slot {
 struct frozenref__table {
 	uintptr_t window[FROZENREF__WINDOW_LEAVES]; /* copies of leaves' entries in the tree */
 	uint32_t window_number; /* 1 + the upper bits of its pfns; 0: none yet; set once */
+	uint32_t other_number;	/* instead of that one if slots have another size than most */
+	size_t peek_bytes;	/* of a page, if the registry is PEEKABLE; else 0 */
 	uint32_t slot_shift;	/* log2 of the bytes from one slot to the next */
 	uint32_t page_shift;
 	uint32_t pfn_bits;
@@ -371,6 +373,11 @@ struct frozenref_registry {
 /* What the inline functions need; not for programs. */
 FROZENREF__API struct frozenref_slot *
 frozenref__registry_try_get_slow(struct frozenref_registry *reg, uint64_t pfn);
+FROZENREF__API struct frozenref_slot *
+frozenref__registry_try_get_tail(struct frozenref_registry *reg, uint64_t pfn,
+				 struct frozenref_slot *slot, uint32_t flags);
+FROZENREF__API bool frozenref__registry_peek_slow(struct frozenref_registry *reg, uint64_t pfn,
+						  size_t offset, void *buffer, size_t length);
 FROZENREF__API FROZENREF__COLD struct frozenref_slot *
 frozenref__registry_settle(struct frozenref_registry *reg, struct frozenref_slot *slot);
 FROZENREF__API FROZENREF__COLD void *frozenref__slot_address(const struct frozenref_slot *slot);
@@ -396,19 +403,18 @@ frozenref__table_window_slot(const struct frozenref__table *table, uint64_t pfn)
 		&table->window[(pfn >> FROZENREF__LEAF_SHIFT) % FROZENREF__WINDOW_LEAVES], acquire);
 	uintptr_t index = (uintptr_t)(pfn & ((1u << FROZENREF__LEAF_SHIFT) - 1));
 
-	/*
-	 * Relaxed: it is set once, before any leaf is put there. The sum has 64 bits, in which no
-	 * pfn, however wrong, gives 0.
-	 */
-	if (FROZENREF__UNLIKELY((pfn >> FROZENREF__WINDOW_SHIFT) + 1 !=
-				frozenref__load32(&table->window_number, relaxed)))
-		return NULL;
+	/* In 64 bits, in which no pfn, however wrong, gives 0. */
+	uint64_t number = (pfn >> FROZENREF__WINDOW_SHIFT) + 1;
+
 	if (FROZENREF__UNLIKELY(!leaf))
 		return NULL;
-	if (FROZENREF__LIKELY(table->slot_shift == FROZENREF__SLOT_SHIFT))
+	/* Relaxed, both: it is set once, before any leaf is put there. */
+	if (FROZENREF__LIKELY(number == frozenref__load32(&table->window_number, relaxed)))
 		leaf += index << FROZENREF__SLOT_SHIFT;
-	else
+	else if (number == frozenref__load32(&table->other_number, relaxed))
 		leaf += index << table->slot_shift;
+	else
+		return NULL;
 	/* Callers ask whether there is a slot; once is enough. */
 	if (!leaf)
 		__builtin_unreachable();
@@ -421,10 +427,11 @@ FROZENREF__HELPER bool frozenref__slot_is_plain(uint32_t flags)
 	return (flags & FROZENREF__SLOT_STATE) == FROZENREF__SLOT_USED;
 }
 
-FROZENREF__INLINE struct frozenref_slot *frozenref_registry_try_get(struct frozenref_registry *reg,
-								    uint64_t pfn)
+/* A lookup from where the pfn's slot is known, or NULL where the window has none. */
+FROZENREF__HELPER struct frozenref_slot *
+frozenref__registry_try_get_at(struct frozenref_registry *reg, uint64_t pfn,
+			       struct frozenref_slot *slot)
 {
-	struct frozenref_slot *slot = frozenref__table_window_slot(&reg->table, pfn);
 	uint32_t flags;
 
 	if (FROZENREF__UNLIKELY(!slot))
@@ -435,7 +442,7 @@ FROZENREF__INLINE struct frozenref_slot *frozenref_registry_try_get(struct froze
 	 */
 	flags = frozenref__load32(&slot->flags, relaxed);
 	if (FROZENREF__UNLIKELY(!frozenref__slot_is_plain(flags)))
-		return frozenref__registry_try_get_slow(reg, pfn);
+		return frozenref__registry_try_get_tail(reg, pfn, slot, flags);
 	if (FROZENREF__UNLIKELY(!frozenref_try_get(&slot->ref)))
 		return frozenref__registry_try_get_slow(reg, pfn);
 	/*
@@ -447,11 +454,92 @@ FROZENREF__INLINE struct frozenref_slot *frozenref_registry_try_get(struct froze
 	return frozenref__registry_settle(reg, slot);
 }
 
+FROZENREF__INLINE struct frozenref_slot *frozenref_registry_try_get(struct frozenref_registry *reg,
+								    uint64_t pfn)
+{
+	return frozenref__registry_try_get_at(reg, pfn,
+					      frozenref__table_window_slot(&reg->table, pfn));
+}
+
 FROZENREF__INLINE struct frozenref_slot *
 frozenref_registry_try_get_addr(struct frozenref_registry *reg, const void *address)
 {
 	return frozenref_registry_try_get(reg,
 					  (uint64_t)(uintptr_t)address >> reg->table.page_shift);
+}
+
+/* Live, or saturated, which is rare enough to be looked for elsewhere. */
+FROZENREF__HELPER bool frozenref__word_is_held(uint32_t word)
+{
+	return FROZENREF__LIKELY(frozenref__word_is_live(word)) || frozenref__word_count(word) != 0;
+}
+
+/* What a peek reads of a slot, and must find again. */
+struct frozenref__glance {
+	uint32_t sequence;
+	uint32_t flags;
+	uintptr_t object;
+};
+
+/* Whether the object is live, and the one that the glance saw, or would have been. */
+FROZENREF__HELPER bool frozenref__slot_is_still(const struct frozenref_slot *slot,
+						const struct frozenref__glance *glance)
+{
+	/*
+	 * Pairs with the owner's release fence between becoming the owner and its first write: who
+	 * read such a write sees below that the word is, or was, frozen.
+	 */
+	frozenref__fence(acquire);
+	/* Acquire: if it is live again, the sequence of that unfreeze is seen below. */
+	if (!frozenref__word_is_held(frozenref__load32(&slot->ref.word, acquire)))
+		return false;
+	return frozenref__load32(&slot->sequence, relaxed) == glance->sequence;
+}
+
+/*
+ * Reads what leads to the payload; false if the slot is not a live head now. It looks twice: object
+ * and page count must not come from two lifetimes, or the payload is not where they say.
+ */
+FROZENREF__HELPER bool frozenref__slot_glance(const struct frozenref_slot *slot,
+					      struct frozenref__glance *glance)
+{
+	/* Acquire: the sequence comes before the word. */
+	glance->sequence = frozenref__load32(&slot->sequence, acquire);
+	/* Acquire: pairs with the release of unfreeze; what it published is seen below. */
+	if (!frozenref__word_is_held(frozenref__load32(&slot->ref.word, acquire)))
+		return false;
+	glance->flags = frozenref__load32(&slot->flags, relaxed);
+	glance->object = frozenref__loadptr(&slot->object.address, relaxed);
+	return FROZENREF__LIKELY(
+		       (glance->flags & (FROZENREF__SLOT_USED | FROZENREF__SLOT_ERASED)) ==
+		       FROZENREF__SLOT_USED) &&
+	       frozenref__slot_is_still(slot, glance);
+}
+
+/*
+ * Here are heads in the window and whole words of their first page, which every object has; the
+ * function in the library knows the rest, and why.
+ */
+FROZENREF__INLINE bool frozenref_registry_peek(struct frozenref_registry *reg, uint64_t pfn,
+					       size_t offset, void *buffer, size_t length)
+{
+# ifdef FROZENREF__ASAN
+	/* A payload may be freed while it is read, and only the library's copy may do that. */
+	return frozenref__registry_peek_slow(reg, pfn, offset, buffer, length);
+# else
+	const struct frozenref_slot *slot = frozenref__table_window_slot(&reg->table, pfn);
+	size_t page = reg->table.peek_bytes;
+	struct frozenref__glance glance;
+
+	/* No bytes are the library's as well: for registries that are not PEEKABLE the page is 0. */
+	if (FROZENREF__UNLIKELY(!slot || length - 1 >= page || offset > page - length ||
+				(offset | length) % sizeof(uintptr_t) ||
+				!frozenref__slot_glance(slot, &glance)))
+		return frozenref__registry_peek_slow(reg, pfn, offset, buffer, length);
+	frozenref__copy_words(buffer, (const uintptr_t *)(glance.object + offset),
+			      length / sizeof(uintptr_t));
+	return frozenref__slot_is_still(slot, &glance);
+# endif
 }
 
 FROZENREF__INLINE void *frozenref_slot_object(const struct frozenref_slot *slot)

@@ -84,6 +84,8 @@ MEMBER(struct frozenref_slot, object, 24, 24);
 /* Only the library allocates these, so what the inline functions do not read may follow. */
 MEMBER(struct frozenref__table, window, 0, 0);
 MEMBER(struct frozenref__table, window_number, 4096, 2048);
-MEMBER(struct frozenref__table, slot_shift, 4100, 2052);
-MEMBER(struct frozenref__table, page_shift, 4104, 2056);
+MEMBER(struct frozenref__table, other_number, 4100, 2052);
+MEMBER(struct frozenref__table, peek_bytes, 4104, 2056);
+MEMBER(struct frozenref__table, slot_shift, 4112, 2060);
+MEMBER(struct frozenref__table, page_shift, 4116, 2064);
 MEMBER(struct frozenref_registry, table, 0, 0);
