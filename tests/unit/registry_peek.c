@@ -13,14 +13,19 @@
 /* Never freed: a peekable payload stays readable. */
 static _Alignas(PAGE) unsigned char pages[8][PAGE];
 
-static struct frozenref_registry *make_peekable(void)
+static struct frozenref_registry *make_with(unsigned flags)
 {
 	struct frozenref_registry_config config = default_config();
 
-	config.flags = FROZENREF_REGISTRY_PEEKABLE;
+	config.flags = flags;
 	for (unsigned i = 0; i < sizeof(pages); i++)
 		pages[i / PAGE][i % PAGE] = (unsigned char)(i * 31 + i / PAGE);
 	return make_registry(&config);
+}
+
+static struct frozenref_registry *make_peekable(void)
+{
+	return make_with(FROZENREF_REGISTRY_PEEKABLE);
 }
 
 static void assert_peeks(struct frozenref_registry *reg, uint64_t pfn, size_t offset, size_t length,
@@ -47,7 +52,7 @@ Test(registry_peek, copies_any_bytes_of_the_object)
 
 	cr_assert(frozenref_registry_insert_range(reg, 10, 3, pages[0]) == 0);
 	for (size_t offset = 0; offset < 20; offset++) {
-		for (size_t length = 0; length < 40; length++)
+		for (size_t length = 0; length < 200; length++)
 			assert_peeks(reg, 10, offset, length, pages[0] + offset);
 	}
 	/* The offset counts from the page of the pfn asked for, across pages, up to the end. */
@@ -63,6 +68,31 @@ Test(registry_peek, copies_any_bytes_of_the_object)
 	cr_assert(frozenref_slot_count(frozenref_registry_slot(reg, 10)) == 1);
 	cr_assert(frozenref_registry_erase(reg, 10) == 0);
 	assert_destroys(reg);
+}
+
+/* The first insert chooses which pfns are found without a walk. */
+Test(registry_peek, finds_near_and_far_pfns_in_slots_of_either_size)
+{
+	static const unsigned flags[] = { 0, FROZENREF_REGISTRY_PADDED };
+	static const uint64_t pfns[] = { 7, 70000, UINT64_C(1) << 25, (UINT64_C(1) << 36) - 1 };
+
+	for (size_t i = 0; i < 2; i++) {
+		struct frozenref_registry *reg = make_with(FROZENREF_REGISTRY_PEEKABLE | flags[i]);
+
+		for (size_t j = 0; j < 4; j++) {
+			cr_assert(frozenref_registry_insert(reg, pfns[j], pages[j]) == 0);
+			cr_assert(!peeks(reg, pfns[j] ^ UINT64_C(1) << 30, 0, 64));
+		}
+		for (size_t j = 0; j < 4; j++) {
+			assert_peeks(reg, pfns[j], 64, 64, pages[j] + 64);
+			assert_peeks(reg, pfns[j], 1, 100, pages[j] + 1);
+			assert_peeks(reg, pfns[j], 0, PAGE, pages[j]);
+			cr_assert(!peeks(reg, pfns[j], 0, PAGE + 8));
+			cr_assert(!peeks(reg, pfns[j], PAGE, 8));
+			cr_assert(frozenref_registry_erase(reg, pfns[j]) == 0);
+		}
+		assert_destroys(reg);
+	}
 }
 
 Test(registry_peek, needs_a_live_object)
