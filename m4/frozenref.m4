@@ -33,6 +33,10 @@ AC_DEFUN([FROZENREF_CHECK_COMPILER], [
 	AC_LANG_POP([C++])
 	AM_CONDITIONAL([HAVE_CXX], [test "$frozenref_cv_cxx" = yes])
 
+	# For those who look for the library and need one of their own size.
+	AC_CHECK_SIZEOF([void *])
+	AC_SUBST([POINTER_SIZE], [$ac_cv_sizeof_void_p])
+
 	WARN_CFLAGS="-Wall -Wextra -Wconversion -Wshadow"
 	AC_ARG_ENABLE([werror],
 		[AS_HELP_STRING([--enable-werror], [turn warnings into errors])],

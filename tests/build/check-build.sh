@@ -33,7 +33,8 @@ look_at_installed() { # stage
 		[ -f "$1/usr/include/frozenref/${header##*/}" ] || fail "${header##*/} is not installed"
 	done
 	[ -f "$1/usr/lib/pkgconfig/frozenref.pc" ] || fail "frozenref.pc is not installed"
-	! grep -r -l -F -e "$PWD" -e "$source" "$1/usr/include" "$1/usr/lib/pkgconfig" ||
+	[ -f "$1/usr/lib/cmake/frozenref/frozenref-config.cmake" ] || fail "no CMake package is installed"
+	! grep -r -l -F -e "$PWD" -e "$source" "$1/usr/include" "$1/usr/lib/pkgconfig" "$1/usr/lib/cmake" ||
 		fail "installed text names the build's folders"
 }
 

@@ -1,17 +1,21 @@
 # SPDX-License-Identifier: MIT
-# Foreign projects against a staged install: autotools, CMake, and by hand as the README tells.
+# Foreign projects against a staged install: autotools, CMake, Meson, and by hand as
+# the README tells.
 
 TESTS += \
 	tests/consumer/test-autotools.sh \
 	tests/consumer/test-by-hand.sh \
-	tests/consumer/test-cmake.sh
+	tests/consumer/test-cmake.sh \
+	tests/consumer/test-meson.sh
 EXTRA_DIST += \
 	tests/consumer/project/CMakeLists.txt \
 	tests/consumer/project/Makefile.am \
 	tests/consumer/project/configure.ac \
 	tests/consumer/project/job.c \
 	tests/consumer/project/job.cc \
+	tests/consumer/project/meson.build \
 	tests/consumer/stage.sh \
 	tests/consumer/test-autotools.sh \
 	tests/consumer/test-by-hand.sh \
-	tests/consumer/test-cmake.sh
+	tests/consumer/test-cmake.sh \
+	tests/consumer/test-meson.sh

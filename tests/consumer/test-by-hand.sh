@@ -38,7 +38,7 @@ contains() { # file language
 		grep -q -F -x -e "$line" "$1" || fail "$1 does not have the README's line: $line"
 	done <lines
 }
-sed 's/job/example/g' "$project/CMakeLists.txt" >CMakeLists.txt
+sed 's/job/example/g; s/^[[:space:]]*//' "$project/CMakeLists.txt" >CMakeLists.txt
 contains CMakeLists.txt cmake
 contains "$project/configure.ac" m4
 sed 's/^LDADD/example_LDADD/; s/^AM_CPPFLAGS/example_CPPFLAGS/' "$project/Makefile.am" >Makefile.am

@@ -1,0 +1,3 @@
+# What ties the library to other software; each has a folder and a fragment of its own.
+
+include integrations/meson/local.mk
