@@ -5,8 +5,8 @@ include docs/examples/pagecache/local.mk
 include docs/man/local.mk
 
 figures = docs/figures/counter.dot docs/figures/slot.dot
-EXTRA_DIST += docs/examples/test-helper.sh docs/README.md docs/design.md docs/memory-model.md docs/release.md \
-	$(figures) $(figures:.dot=.svg)
+EXTRA_DIST += docs/README.md docs/design.md docs/memory-model.md docs/release.md \
+	docs/examples/test-helper.sh $(figures) $(figures:.dot=.svg)
 
 # The drawings are checked in beside their sources, so that nobody needs graphviz to read them.
 figures:

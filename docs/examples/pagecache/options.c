@@ -36,8 +36,8 @@ static const char usage[] =
 	"  -s, --seconds=N         how long to run (default: 10)\n"
 	"  -m, --memory=SIZE       most memory for pages: bytes with K, M or G, a share of the\n"
 	"                          data with %, or all (default: 25%)\n"
-	"  -r, --read-size=SIZE    bytes a read: 64, page, both, or a power of two from 64 to\n"
-	"                          65536 (default: both)\n"
+	"  -r, --read-size=SIZE    bytes a read: a power of two from 64 to 65536; page; both, for\n"
+	"                          64 and page; or all, for these and 65536 (default: all)\n"
 	"      --shrink            halfway through, halve the memory while the threads read on\n"
 	"      --json              report as JSON\n"
 	"      --self-test         spoil one cached page on purpose: the run has to find it\n"
@@ -188,13 +188,12 @@ static bool parse_read_size(struct options *options, const char *text)
 	char *end;
 	unsigned long size;
 
-	options->nsizes = 1;
-	if (!strcmp(text, "both")) {
-		options->nsizes = 2;
-		options->sizes[0] = SIZE_MIN;
-		options->sizes[1] = PAGE_BYTES;
+	options->sizes[0] = SIZE_MIN;
+	options->sizes[1] = PAGE_BYTES;
+	options->sizes[2] = OPTIONS_SIZE_MAX;
+	options->nsizes = !strcmp(text, "all") ? 3 : !strcmp(text, "both") ? 2 : 1;
+	if (options->nsizes > 1)
 		return true;
-	}
 	if (!strcmp(text, "page")) {
 		options->sizes[0] = PAGE_BYTES;
 		return true;
@@ -202,7 +201,7 @@ static bool parse_read_size(struct options *options, const char *text)
 	size = strtoul(text, &end, 10);
 	if (*end || size < SIZE_MIN || size > OPTIONS_SIZE_MAX || size & (size - 1))
 		return complain("read-size", text,
-				"give 64, page, both, or a power of two from 64 to 65536");
+				"give a power of two from 64 to 65536, page, both or all");
 	options->sizes[0] = (unsigned)size;
 	return true;
 }
@@ -266,8 +265,8 @@ enum options_answer options_parse(struct options *options, int argc, char **argv
 		.seconds = 10,
 		.memory = MEMORY_SHARE,
 		.memory_percent = 25,
-		.sizes = { SIZE_MIN, PAGE_BYTES },
-		.nsizes = 2,
+		.sizes = { SIZE_MIN, PAGE_BYTES, OPTIONS_SIZE_MAX },
+		.nsizes = OPTIONS_SIZES_MAX,
 		.folio_pages = 4,
 	};
 	while ((option = getopt_long(argc, argv, "t:s:m:r:f:h", long_options, NULL)) != -1) {

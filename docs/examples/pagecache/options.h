@@ -10,7 +10,7 @@
 
 #include "cache.h"
 
-#define OPTIONS_SIZES_MAX 2
+#define OPTIONS_SIZES_MAX 3
 #define OPTIONS_SIZE_MAX  65536 /* largest piece that is read at once */
 
 struct options {

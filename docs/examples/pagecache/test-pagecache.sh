@@ -42,7 +42,7 @@ test_eviction()
 		python3 -c '
 import json, sys
 report = json.load(open(sys.argv[1]))
-assert [m["read_size"] for m in report["measures"]] == [64, 4096]
+assert [m["read_size"] for m in report["measures"]] == [64, 4096, 65536]
 assert all(m["rounds"] >= 7 and m["ratio"] > 0 for m in report["measures"])
 assert 0 < report["hit_rate"] < 1
 ' "$work/out" 2>>"$work/err"
@@ -59,6 +59,10 @@ test_all_in_memory()
 	run --threads=1 --seconds=0.2 --memory=50% --read-size=page "$work/data"
 	[ $status -eq 0 ] && says '^mismatches  0 in' && says '4096-byte reads'
 	verdict $? "the report as text"
+	run --threads=2 --seconds=0.2 --read-size=both --json "$work/data"
+	[ $status -eq 0 ] && says '"read_size": 64,' && says '"read_size": 4096,' &&
+		! says '"read_size": 65536,'
+	verdict $? "reads of both sizes"
 }
 
 test_self_test()
