@@ -8,6 +8,7 @@ frozenrefinclude_HEADERS = \
 	include/frozenref/compiler.h \
 	include/frozenref/frozenref.h \
 	include/frozenref/frozenref.hpp \
+	include/frozenref/index.h \
 	include/frozenref/probe.h \
 	include/frozenref/ref.h \
 	include/frozenref/ref.hpp \

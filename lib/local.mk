@@ -10,6 +10,11 @@ lib_libfrozenref_la_SOURCES = \
 	lib/cache_lookup.c \
 	lib/cache_slab.c \
 	lib/config_struct.h \
+	lib/index.c \
+	lib/index.h \
+	lib/index_change.c \
+	lib/index_lookup.c \
+	lib/index_resize.c \
 	lib/magazine.c \
 	lib/misuse.h \
 	lib/peek.h \

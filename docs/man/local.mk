@@ -6,6 +6,7 @@ dist_man_MANS = \
 	docs/man/FROZENREF_VERSION.3 \
 	docs/man/frozenref-cache.7 \
 	docs/man/frozenref-cxx.7 \
+	docs/man/frozenref-index.7 \
 	docs/man/frozenref-memory-model.7 \
 	docs/man/frozenref-probes.7 \
 	docs/man/frozenref-registry.7 \
@@ -21,6 +22,12 @@ dist_man_MANS = \
 	docs/man/frozenref_count.3 \
 	docs/man/frozenref_freeze.3 \
 	docs/man/frozenref_handle.3 \
+	docs/man/frozenref_index_create.3 \
+	docs/man/frozenref_index_erase.3 \
+	docs/man/frozenref_index_insert.3 \
+	docs/man/frozenref_index_next.3 \
+	docs/man/frozenref_index_stats.3 \
+	docs/man/frozenref_index_try_get.3 \
 	docs/man/frozenref_put_and_lock.3 \
 	docs/man/frozenref_registry_create.3 \
 	docs/man/frozenref_registry_erase.3 \

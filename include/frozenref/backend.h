@@ -3,8 +3,8 @@
  * Where the memory of registries and caches comes from: four functions and their context.
  *
  * Implemented by lib/backend_mmap.c, which is the default, and by allocators that want to host that
- * memory in address ranges of their own. Called by lib/table.c from any thread, and without a lock
- * held, but for purge().
+ * memory in address ranges of their own. Called by lib/table.c, lib/cache_slab.c and
+ * lib/index_resize.c from any thread.
  *
  * What the library builds on: an address range, once reserved, stays the library's until release();
  * committed memory reads as zero at first; purged memory stays readable and writable, and reads as
@@ -29,11 +29,14 @@ struct frozenref_backend {
 
 	/* Takes a range of addresses that begins at a multiple of `align`, a power of two. */
 	int (*reserve)(void *context, size_t size, size_t align, void **address);
-	/* Makes reserved memory readable and writable, and zero. */
+	/*
+	 * Makes reserved memory readable and writable, and zero. Called for indexes under a lock
+	 * that forks take, so it must not fork, nor call the library.
+	 */
 	int (*commit)(void *context, void *address, size_t size);
 	/*
-	 * Gives committed memory back to the system; the range stays committed. Called under the
-	 * lock that trims and forks take, so it must do neither.
+	 * Gives committed memory back to the system; the range stays committed. Called under locks
+	 * that trims and forks take, so it must not fork, nor call the library.
 	 */
 	int (*purge)(void *context, void *address, size_t size);
 	/* Gives a whole range back, as it was reserved. */

@@ -5,6 +5,7 @@
 
 #include <frozenref/backend.h>
 #include <frozenref/cache.h>
+#include <frozenref/index.h>
 #include <frozenref/ref.h>
 #include <frozenref/registry.h>
 #include <frozenref/types.h>

@@ -46,6 +46,37 @@ MEMBER(struct frozenref_backend, commit, 24, 12);
 MEMBER(struct frozenref_backend, purge, 32, 16);
 MEMBER(struct frozenref_backend, release, 40, 20);
 
+SIZE(struct frozenref_index_config, 80, 44);
+MEMBER(struct frozenref_index_config, size, 0, 0);
+MEMBER(struct frozenref_index_config, cache, 8, 4);
+MEMBER(struct frozenref_index_config, node_offset, 16, 8);
+MEMBER(struct frozenref_index_config, equal, 24, 12);
+MEMBER(struct frozenref_index_config, arg, 32, 16);
+MEMBER(struct frozenref_index_config, initial_buckets, 40, 20);
+MEMBER(struct frozenref_index_config, flags, 48, 24);
+MEMBER(struct frozenref_index_config, load, 52, 28);
+MEMBER(struct frozenref_index_config, max_buckets, 56, 32);
+MEMBER(struct frozenref_index_config, stripes, 64, 36);
+MEMBER(struct frozenref_index_config, backend, 72, 40);
+
+SIZE(struct frozenref_index_stats, 88, 88);
+MEMBER(struct frozenref_index_stats, size, 0, 0);
+MEMBER(struct frozenref_index_stats, stripes, 4, 4);
+MEMBER(struct frozenref_index_stats, objects, 8, 8);
+MEMBER(struct frozenref_index_stats, buckets, 16, 16);
+MEMBER(struct frozenref_index_stats, buckets_max, 24, 24);
+MEMBER(struct frozenref_index_stats, splits, 32, 32);
+MEMBER(struct frozenref_index_stats, merges, 40, 40);
+MEMBER(struct frozenref_index_stats, grow_failures, 48, 48);
+MEMBER(struct frozenref_index_stats, restarts, 56, 56);
+MEMBER(struct frozenref_index_stats, locked, 64, 64);
+MEMBER(struct frozenref_index_stats, bytes_reserved, 72, 72);
+MEMBER(struct frozenref_index_stats, bytes_resident, 80, 80);
+
+/* Programs embed it in their objects. */
+SIZE(struct frozenref_index_node, 16, 12);
+MEMBER(struct frozenref_index_node, next, 0, 0);
+
 SIZE(struct frozenref_registry_config, 48, 28);
 MEMBER(struct frozenref_registry_config, size, 0, 0);
 MEMBER(struct frozenref_registry_config, pfn_bits, 4, 4);

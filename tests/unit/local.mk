@@ -6,6 +6,7 @@ if HAVE_CRITERION
 unit_programs = \
 	tests/unit/cache \
 	tests/unit/cache_symbols \
+	tests/unit/index \
 	tests/unit/ref \
 	tests/unit/ref_symbols \
 	tests/unit/ref_zones \
@@ -79,6 +80,14 @@ tests_unit_registry_symbols_CPPFLAGS = $(AM_CPPFLAGS) -DFROZENREF_NO_INLINE
 tests_unit_registry_symbols_CFLAGS = $(unit_cflags)
 tests_unit_registry_symbols_LDADD = $(unit_libs)
 
+tests_unit_index_SOURCES = \
+	tests/unit/index.c \
+	tests/unit/index_fixture.h \
+	tests/unit/index_process.c \
+	tests/unit/index_resize.c \
+	tests/unit/misuse.h
+tests_unit_index_CFLAGS = $(unit_cflags)
+tests_unit_index_LDADD = $(unit_libs)
 
 unit_scripts = \
 	tests/unit/headers.sh \
