@@ -10,6 +10,7 @@ include tests/bench/local.mk
 include tests/build/local.mk
 include tests/consumer/local.mk
 include tests/cxx/local.mk
+include tests/fuzz/local.mk
 include tests/usdt/local.mk
 include tests/lint/local.mk
 include tests/man/local.mk

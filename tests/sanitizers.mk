@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-# The unit and stress tests again, in builds of their own: under sanitizers, under Valgrind, with the
-# other atomics backend, and counting what they cover.
+# The unit and stress tests and the fuzzing targets again, in builds of their own: under sanitizers,
+# under Valgrind, with the other atomics backend, and counting what they cover.
 #
 # Each target configures a copy of the sources in check/, as a tarball would hold them, so that a
 # configured source tree is no obstacle. The copies keep their time stamps: what did not change is
 # not compiled again.
 
-runtime_tests = $(unit_programs) $(stress_programs) $(cxx_programs)
+runtime_tests = $(unit_programs) $(stress_programs) $(fuzz_programs) $(cxx_programs)
 
 EXTRA_DIST += tests/check-build.sh tests/sanitizers.mk
 
