@@ -23,7 +23,7 @@ struct frames_ops {
 	const char *name;
 	/* What was freed can still be read, so that peeks need not know. */
 	bool stays_readable;
-	/* An allocator that will be asked for no more than npages at a time. 0 or -ENOMEM. */
+	/* An allocator of which no more than npages will be in use at a time. 0 or -ENOMEM. */
 	int (*create)(void **arena, uint64_t npages);
 	/* After everything was freed. */
 	void (*destroy)(void *arena);
