@@ -29,7 +29,7 @@
 #define NATURAL_ALIGN	 8
 #define NATURAL_ALIGN_UP 16
 
-/* ------------------------------------------------------------------------------- configuration */
+/* -------------------------------------------------------------------------------- configuration */
 
 static bool is_power_of_two(size_t n)
 {
@@ -108,13 +108,13 @@ static void cut_pieces(struct cache *cache, const struct frozenref_cache_config 
 }
 
 /* So large that little is lost at its end, and not so small that slabs are many. */
-static size_t slab_size_for(size_t stride)
+static uint32_t slab_shift_for(size_t stride)
 {
-	size_t size = (size_t)1 << 16;
+	uint32_t shift = 16;
 
-	while (size < 8 * stride)
-		size *= 2;
-	return size;
+	while ((size_t)1 << shift < 8 * stride)
+		shift++;
+	return shift;
 }
 
 static void lay_out(struct cache *cache, const struct frozenref_cache_config *config)
@@ -128,7 +128,8 @@ static void lay_out(struct cache *cache, const struct frozenref_cache_config *co
 		align = CACHE_LINE;
 	stride = (config->object_size + cache->redzone + align - 1) & ~(align - 1);
 	cache->redzone = (uint32_t)(cache->redzone ? stride - config->object_size : 0);
-	cache->slab_size = slab_size_for(stride);
+	cache->slab_shift = slab_shift_for(stride);
+	cache->slab_size = (size_t)1 << cache->slab_shift;
 	cache->head.slab_mask = (uint32_t)(cache->slab_size - 1);
 	cache->head.stride = (uint32_t)stride;
 	cache->head.per_slab = (uint32_t)(cache->slab_size / stride);
@@ -174,7 +175,6 @@ int frozenref_cache_create(struct frozenref_cache **cachep,
 	copy_config(cache, &config);
 	frozenref__cache_watch(cache);
 	lay_out(cache, &config);
-	pthread_mutex_init(&cache->lock, NULL);
 	err = frozenref__slabs_reserve(cache, config.max_objects);
 	if (!err) {
 		err = frozenref__magazines_create(cache);
@@ -182,7 +182,7 @@ int frozenref_cache_create(struct frozenref_cache **cachep,
 			frozenref__slabs_release(cache);
 	}
 	if (err) {
-		pthread_mutex_destroy(&cache->lock);
+		frozenref__cache_closed(cache);
 		free(cache);
 		return err;
 	}
@@ -197,20 +197,17 @@ int frozenref_cache_destroy(struct frozenref_cache *head)
 	if (!head)
 		return -EINVAL;
 	frozenref__magazines_flush_all(cache);
-	if (cache->nr_free != cache->nr_objects)
+	if (!frozenref__slabs_are_empty(cache))
 		return -EBUSY;
 	frozenref__slabs_destruct(cache);
 	frozenref__magazines_destroy(cache);
 	frozenref__cache_closed(cache);
 	frozenref__slabs_release(cache);
-	pthread_mutex_destroy(&cache->lock);
 	free(cache);
 	return 0;
 }
 
-/*
- * ------------------------------------------------------------------------------- ends of objects
- */
+/* ------------------------------------------------------------------------------ ends of objects */
 
 /* The last reference is gone, and the caller's put has won: see frozenref_cache_put(). */
 void frozenref__cache_end(struct frozenref_cache *head, void *object)

@@ -45,22 +45,21 @@ struct slab {
 	uint32_t free[]; /* a bit for each object that is in no magazine and not allocated */
 };
 
-/* Objects on their way: a stack of free ones, filled and emptied by one thread at a time. */
+/*
+ * Objects on their way: a stack of free ones, which one thread fills and empties without a lock.
+ * Others may look at the count, and whoever forks: so it never counts what is not there.
+ */
 struct magazine {
 	struct magazine *next; /* in the depot */
 	uint32_t capacity;
-	uint32_t count; /* not kept up to date while a thread has it loaded */
+	uint32_t count;
 	void *round[];
 };
 
-/* A thread's magazines of one cache. Read and written by its thread alone but for quiet points. */
+/* A thread's magazines of one cache. Which ones they are changes under the cache's lock. */
 struct thread_cache {
-	uint32_t count;	   /* of the loaded magazine; other threads may look at it */
-	uint32_t capacity; /* likewise */
-	void **round;	   /* likewise */
-	struct magazine *loaded;
-	struct magazine *previous; /* full, or empty, or NULL */
-	uint32_t previous_count;   /* likewise: other threads may look at it */
+	struct magazine *magazine[2]; /* the one that is not loaded is full, or empty, or NULL */
+	uint32_t loaded;
 	struct cache *cache;
 	struct thread *thread;
 	struct thread_cache *next_of_cache; /* both lists under the global lock */
@@ -105,8 +104,10 @@ struct cache {
 	void *arg;
 	const struct frozenref_backend *backend;
 	char name[32];
-	size_t reserved; /* bytes from head.first on */
+	size_t reserved;  /* bytes from head.first on */
+	size_t accounted; /* of these, those that count against what all caches may take */
 	size_t slab_size;
+	uint32_t slab_shift; /* log2 of slab_size */
 	uint32_t slab_bytes; /* of a struct slab */
 	uint32_t max_slabs;
 	uint32_t last_slab_objects; /* max_objects may end within a slab */
@@ -122,13 +123,14 @@ struct cache {
 	struct thread_cache *threads; /* under the global lock */
 	uint32_t nr_threads;
 
-	pthread_mutex_t lock; /* for what follows; held by the thread that forks, too */
-	uint32_t nr_slabs;    /* ever populated: only these have a struct slab */
-	uint32_t absent;      /* lists of slabs, by their first one's number */
-	uint32_t empty;	      /* nothing allocated */
+	pthread_mutex_t *lock; /* for what follows; see the top of magazine.c */
+	uint32_t nr_slabs;     /* ever populated: only these have a struct slab */
+	uint32_t absent;       /* lists of slabs, by their first one's number */
+	uint32_t empty;	       /* nothing allocated */
 	uint32_t partial;
 	uint32_t nr_populated;
 	uint32_t nr_empty;
+	uint32_t nr_busy;
 	uint64_t nr_objects; /* in populated slabs */
 	uint64_t nr_free;    /* of these, in slabs */
 	uint32_t magazine_size;
@@ -158,7 +160,7 @@ static inline uintptr_t slab_address(const struct cache *cache, uint32_t number)
 
 static inline uint32_t slab_number(const struct cache *cache, uintptr_t object)
 {
-	return (uint32_t)((object - cache->head.first) / cache->slab_size) + 1;
+	return (uint32_t)((object - cache->head.first) >> cache->slab_shift) + 1;
 }
 
 static inline uint32_t index_in_slab(const struct cache *cache, uintptr_t object)
@@ -218,6 +220,9 @@ size_t frozenref__slabs_purge(struct cache *cache);
 /* At the end: destructors only. */
 void frozenref__slabs_destruct(struct cache *cache);
 
+/* Whether no object is allocated, once the magazines are flushed. */
+bool frozenref__slabs_are_empty(struct cache *cache);
+
 /* Locked: makes room for a generation for each object; 0 or -ENOMEM. */
 int frozenref__slabs_add_generations(struct cache *cache);
 
@@ -249,7 +254,7 @@ void frozenref__cache_exposed(struct cache *cache, uint32_t number);
 void frozenref__cache_closed(struct cache *cache);
 
 /* An object on its way out; or on its way back, unless that would be wrong: then false. */
-void frozenref__cache_allocated(struct cache *cache, void *object);
+void *frozenref__cache_allocated(struct cache *cache, void *object);
 bool frozenref__cache_freeing(struct cache *cache, void *object);
 
 /* A free of what is not a frozen object of this cache: reports it. */

@@ -69,11 +69,17 @@ static unsigned char *redzone_of(const struct cache *cache, const void *object)
 	return (unsigned char *)(uintptr_t)object + cache->head.object_size;
 }
 
+/* AddressSanitizer watches over it by itself, and does not want it to be touched. */
+static uint32_t redzone_size(const struct cache *cache)
+{
+	return cache->on_alloc & ON_ASAN ? 0 : cache->redzone;
+}
+
 static bool redzone_is_whole(const struct cache *cache, const void *object)
 {
 	const unsigned char *redzone = redzone_of(cache, object);
 
-	for (uint32_t i = 0; i < cache->redzone; i++) {
+	for (uint32_t i = 0; i < redzone_size(cache); i++) {
 		if (redzone[i] != REDZONE_BYTE)
 			return false;
 	}
@@ -94,7 +100,7 @@ static void check_out(struct cache *cache, void *object)
 
 	if (*check != sum_of(cache, object))
 		report(cache, FROZENREF_MISUSE_WRITE_FREE, object);
-	memset(redzone_of(cache, object), REDZONE_BYTE, cache->redzone);
+	memset(redzone_of(cache, object), REDZONE_BYTE, redzone_size(cache));
 	/* Acquire and release: whoever frees it twice finds out about the first time. */
 	(void)frozenref__cas32(check, *check, CHECK_ALLOCATED, acq_rel);
 }
@@ -109,9 +115,7 @@ static void check_in(struct cache *cache, void *object)
 	frozenref__store32(object_check(cache, (uintptr_t)object), sum_of(cache, object), relaxed);
 }
 
-/*
- * ------------------------------------------------------------------------------------- the tools
- */
+/* ------------------------------------------------------------------------------------ the tools */
 
 static void asan_poison(const struct cache *cache, const void *object)
 {
@@ -219,9 +223,7 @@ static void valgrind_freed(const struct cache *cache, const void *object)
 }
 #endif
 
-/*
- * -------------------------------------------------------------------------------- cache and slabs
- */
+/* ------------------------------------------------------------------------------ cache and slabs */
 
 static bool environment_asks_for_checks(void)
 {
@@ -256,7 +258,7 @@ void frozenref__cache_populated(struct cache *cache, uint32_t number)
 		void *object = (void *)object_in_slab(cache, number, i);
 
 		if (cache->on_alloc & ON_CHECKS) {
-			memset(redzone_of(cache, object), REDZONE_BYTE, cache->redzone);
+			memset(redzone_of(cache, object), REDZONE_BYTE, redzone_size(cache));
 			check_in(cache, object);
 		}
 		if (cache->on_alloc & ON_ASAN) {
@@ -288,11 +290,9 @@ void frozenref__cache_closed(struct cache *cache)
 		valgrind_destroy(cache);
 }
 
-/*
- * ----------------------------------------------------------------------------------- alloc, free
- */
+/* ---------------------------------------------------------------------------------- alloc, free */
 
-void frozenref__cache_allocated(struct cache *cache, void *object)
+void *frozenref__cache_allocated(struct cache *cache, void *object)
 {
 	uint32_t on = cache->on_alloc;
 
@@ -304,6 +304,7 @@ void frozenref__cache_allocated(struct cache *cache, void *object)
 		check_out(cache, object);
 	if (on & ON_PEEK)
 		frozenref__cache_disturb_peeks(cache, object);
+	return object;
 }
 
 /* Takes the word of an allocated object from whoever else frees it. */

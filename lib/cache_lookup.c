@@ -13,14 +13,14 @@
 #include "config_struct.h"
 #include "peek.h"
 
-/* ------------------------------------------------------------------------------------ handles */
+/* -------------------------------------------------------------------------------------- handles */
 
 /* Room for generations, once and for all; from then on each free takes the object's back. */
 static bool enable_handles(struct cache *cache)
 {
 	int err;
 
-	pthread_mutex_lock(&cache->lock);
+	pthread_mutex_lock(cache->lock);
 	err = frozenref__slabs_add_generations(cache);
 	if (!err) {
 		/*
@@ -29,7 +29,7 @@ static bool enable_handles(struct cache *cache)
 		 */
 		frozenref__store32(&cache->on_free, cache->on_free | ON_HANDLES, release);
 	}
-	pthread_mutex_unlock(&cache->lock);
+	pthread_mutex_unlock(cache->lock);
 	return !err;
 }
 
@@ -84,7 +84,7 @@ void *frozenref_cache_try_get_handle(struct frozenref_cache *head, struct frozen
 	return NULL;
 }
 
-/* --------------------------------------------------------------------------------------- peek */
+/* ----------------------------------------------------------------------------------------- peek */
 
 /* The owner is about to write: peeks that overlap find the sequence changed. */
 void frozenref__cache_disturb_peeks(struct cache *cache, void *object)
@@ -151,7 +151,7 @@ void frozenref_cache_unfreeze(struct frozenref_cache *head, void *object, uint32
 	frozenref_unfreeze(frozenref__cache_ref(head, (uintptr_t)object), refs);
 }
 
-/* -------------------------------------------------------------------------------------- walks */
+/* ---------------------------------------------------------------------------------------- walks */
 
 /* Whether all objects of the slab are free, or none is there: a walk need not touch them. */
 static bool is_idle(const struct cache *cache, uint32_t number)
@@ -192,7 +192,7 @@ static void begin_behind(const struct cache *cache, const void *after, uint32_t 
 	*index = 0;
 	if ((uintptr_t)after < cache->head.first)
 		return;
-	*number = (uint32_t)(offset / cache->slab_size) + 1;
+	*number = (uint32_t)(offset >> cache->slab_shift) + 1;
 	*index = frozenref__cache_index(&cache->head, (uint32_t)offset & cache->head.slab_mask) + 1;
 }
 
@@ -207,7 +207,7 @@ void *frozenref_cache_next(struct frozenref_cache *head, const void *after)
 	if ((uintptr_t)after >= head->first + limit)
 		return NULL;
 	begin_behind(cache, after, &number, &index);
-	for (; number <= limit / cache->slab_size; number++, index = 0) {
+	for (; number <= limit >> cache->slab_shift; number++, index = 0) {
 		void *object = is_idle(cache, number) ? NULL : next_in_slab(cache, number, index);
 
 		if (object)
@@ -242,7 +242,7 @@ void frozenref_cache_for_each(struct frozenref_cache *head,
 	}
 }
 
-/* -------------------------------------------------------------------------- trim, statistics */
+/* ----------------------------------------------------------------------------- trim, statistics */
 
 size_t frozenref_cache_trim(struct frozenref_cache *head)
 {
@@ -269,7 +269,7 @@ void frozenref_cache_stats(struct frozenref_cache *head, struct frozenref_cache_
 	struct magazine_usage usage = frozenref__magazines_usage(cache);
 	struct frozenref_cache_stats known = FROZENREF_CACHE_STATS_INIT;
 
-	pthread_mutex_lock(&cache->lock);
+	pthread_mutex_lock(cache->lock);
 	known.magazine_size = cache->magazine_size;
 	known.objects_free = cache->nr_free + cache->depot.rounds + usage.rounds;
 	known.objects =
@@ -285,6 +285,6 @@ void frozenref_cache_stats(struct frozenref_cache *head, struct frozenref_cache_
 	known.contended = cache->contended;
 	known.bytes_reserved = cache->reserved;
 	known.bytes_resident = committed(cache);
-	pthread_mutex_unlock(&cache->lock);
+	pthread_mutex_unlock(cache->lock);
 	frozenref__stats_write(stats, &known, sizeof(known));
 }

@@ -6,18 +6,26 @@
  * long as one thread populates or purges it without the lock; or in use, and then it is on the list
  * of partial slabs or on that of empty ones, unless all of its objects are out.
  */
+#include <config.h>
+
 #include <errno.h>
+#include <sys/resource.h>
 
 #include "backend.h"
 #include "cache.h"
+#include "wait.h"
 
 /* What a cache without max_objects reserves, where that is granted. */
 #define DEFAULT_ADDRESSES (sizeof(void *) > 4 ? UINT64_C(1) << 34 : UINT64_C(1) << 27)
+/* And that is at most this part of what all of those together may still take. */
+#define DEFAULT_PART	  (sizeof(void *) > 4 ? 2048 : 16)
+/* How often a thread looks whether another one has finished with a slab, before it gives up. */
+#define WAITS_MAX	  1000
 /* Areas grow by a quarter of what they are, but not by more: it would take long. */
 #define GROWTH_MAX	  ((size_t)1 << 22)
 #define WORD_BITS	  32
 
-/* ---------------------------------------------------------------------------------- addresses */
+/* ------------------------------------------------------------------------------------ addresses */
 
 /* Bytes for n slabs, the objects first; lays the areas out as if the range began at 0. */
 static uint64_t plan(struct cache *cache, uint64_t n)
@@ -44,6 +52,31 @@ static uint64_t plan(struct cache *cache, uint64_t n)
 		at += part[i].area->size;
 	}
 	return at;
+}
+
+/* Addresses that caches without max_objects have taken, in pages of 4 KiB. */
+static uintptr_t addresses_taken;
+
+/*
+ * So many caches may be made that they would fill the address space, and leave none for stacks and
+ * files: together they get half of it, or of its limit. The stack is near its end.
+ */
+static uint64_t default_addresses(void)
+{
+	uint64_t most = (uintptr_t)__builtin_frame_address(0) / 2;
+	/* Relaxed: it is no harm if two caches get what is meant for one. */
+	uint64_t used = (uint64_t)frozenref__loadptr(&addresses_taken, relaxed) << 12;
+	uint64_t part = DEFAULT_PART;
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
+	    limit.rlim_cur / 2 < most) {
+		most = limit.rlim_cur / 2;
+		part = 16;
+	}
+	if (most < used)
+		return 0;
+	return (most - used) / part < DEFAULT_ADDRESSES ? (most - used) / part : DEFAULT_ADDRESSES;
 }
 
 static int reserve(struct cache *cache, uint64_t n)
@@ -84,16 +117,22 @@ int frozenref__slabs_reserve(struct cache *cache, size_t max_objects)
 		cache->last_slab_objects = (uint32_t)((max_objects - 1) % per_slab) + 1;
 		return reserve(cache, (max_objects - 1) / per_slab + 1);
 	}
-	n = DEFAULT_ADDRESSES / (plan(cache, 1024) / 1024);
+	n = default_addresses() / (plan(cache, 1024) / 1024);
 	if (!n)
 		n = 1;
 	while ((err = reserve(cache, n)) == -ENOMEM && n > 1)
 		n /= 2;
-	return err;
+	if (err)
+		return err;
+	cache->accounted = cache->reserved;
+	/* Relaxed: only a sum. */
+	(void)frozenref__addptr(&addresses_taken, cache->accounted >> 12, relaxed);
+	return 0;
 }
 
 void frozenref__slabs_release(struct cache *cache)
 {
+	(void)frozenref__addptr(&addresses_taken, (uintptr_t)0 - (cache->accounted >> 12), relaxed);
 	frozenref__backend_unmap(cache->backend, (void *)cache->head.first, cache->reserved);
 }
 
@@ -171,9 +210,7 @@ static void unfile_slab(struct cache *cache, uint32_t number)
 	}
 }
 
-/*
- * ------------------------------------------------------------------------------ taking and giving
- */
+/* ---------------------------------------------------------------------------- taking and giving */
 
 /* Takes up to n objects out of a slab that has some, lowest address last: a magazine is a stack. */
 static uint32_t take_from(struct cache *cache, uint32_t number, void **objects, uint32_t n)
@@ -233,7 +270,7 @@ void frozenref__slabs_give(struct cache *cache, void *const *objects, uint32_t n
 	cache->nr_free += n;
 }
 
-/* --------------------------------------------------------------------------------- populating */
+/* ----------------------------------------------------------------------------------- populating */
 
 /* Locked: memory for one slab more than there ever were. */
 static int commit_slab(struct cache *cache)
@@ -268,7 +305,29 @@ static uint32_t claim_absent(struct cache *cache)
 		frozenref__storeptr(&cache->head.limit, number * cache->slab_size, release);
 	}
 	frozenref__store32(&slab_of(cache, number)->state, SLAB_BUSY, relaxed);
+	cache->nr_busy++;
 	return number;
+}
+
+/*
+ * The same; where the only slab left is just being purged, that will be over soon. But it may be
+ * that it never is: a child may lack the thread that does it, and a constructor may call.
+ */
+static uint32_t wait_for_absent(struct cache *cache)
+{
+	for (unsigned waits = 0; waits < WAITS_MAX; waits++) {
+		uint32_t number;
+		uint32_t nr_busy;
+
+		pthread_mutex_lock(cache->lock);
+		number = claim_absent(cache);
+		nr_busy = cache->nr_busy;
+		pthread_mutex_unlock(cache->lock);
+		if (number || !nr_busy)
+			return number;
+		FROZENREF__WAIT();
+	}
+	return 0;
 }
 
 static void destruct(struct cache *cache, uint32_t number, uint32_t n)
@@ -303,6 +362,7 @@ static void add_populated(struct cache *cache, uint32_t number)
 	for (uint32_t i = 0; i < n; i++)
 		slab->free[i / WORD_BITS] |= UINT32_C(1) << i % WORD_BITS;
 	frozenref__store32(&slab->state, SLAB_IN_USE, relaxed);
+	cache->nr_busy--;
 	file_slab(cache, number, n);
 	cache->nr_populated++;
 	cache->nr_objects += n;
@@ -315,6 +375,7 @@ static void remove_populated(struct cache *cache, uint32_t number)
 
 	unfile_slab(cache, number);
 	frozenref__store32(&slab_of(cache, number)->state, SLAB_BUSY, relaxed);
+	cache->nr_busy++;
 	cache->nr_populated--;
 	cache->nr_objects -= n;
 	cache->nr_free -= n;
@@ -323,6 +384,7 @@ static void remove_populated(struct cache *cache, uint32_t number)
 static void add_absent(struct cache *cache, uint32_t number)
 {
 	frozenref__store32(&slab_of(cache, number)->state, SLAB_ABSENT, relaxed);
+	cache->nr_busy--;
 	list_add(cache, &cache->absent, number);
 }
 
@@ -331,9 +393,7 @@ int frozenref__slabs_populate(struct cache *cache)
 	uint32_t number;
 	int err;
 
-	pthread_mutex_lock(&cache->lock);
-	number = claim_absent(cache);
-	pthread_mutex_unlock(&cache->lock);
+	number = wait_for_absent(cache);
 	if (!number)
 		return -ENOMEM;
 	/* Pairs with the acquire fence of a peek that still reads what was here before a trim. */
@@ -344,16 +404,16 @@ int frozenref__slabs_populate(struct cache *cache)
 		(void)purge_memory(cache, number);
 	else
 		frozenref__cache_populated(cache, number);
-	pthread_mutex_lock(&cache->lock);
+	pthread_mutex_lock(cache->lock);
 	if (err)
 		add_absent(cache, number);
 	else
 		add_populated(cache, number);
-	pthread_mutex_unlock(&cache->lock);
+	pthread_mutex_unlock(cache->lock);
 	return err;
 }
 
-/* ------------------------------------------------------------------------------------ purging */
+/* -------------------------------------------------------------------------------------- purging */
 
 /*
  * While the purge runs one processor may see the new zero page and another still the old one, so an
@@ -373,12 +433,12 @@ static size_t purge_slab(struct cache *cache, uint32_t number)
 		frozenref__fence(release);
 	destruct(cache, number, slab_objects(cache, number));
 	err = purge_memory(cache, number);
-	pthread_mutex_lock(&cache->lock);
+	pthread_mutex_lock(cache->lock);
 	for (uint32_t i = 0; i < slab_objects(cache, number); i += WORD_BITS)
 		slab_of(cache, number)->free[i / WORD_BITS] = 0;
 	frozenref__store32(&slab_of(cache, number)->nr_free, 0, relaxed);
 	add_absent(cache, number);
-	pthread_mutex_unlock(&cache->lock);
+	pthread_mutex_unlock(cache->lock);
 	return err ? 0 : resident;
 }
 
@@ -390,11 +450,11 @@ static size_t purge_empty(struct cache *cache)
 	for (;;) {
 		uint32_t number;
 
-		pthread_mutex_lock(&cache->lock);
+		pthread_mutex_lock(cache->lock);
 		number = cache->empty;
 		if (number)
 			remove_populated(cache, number);
-		pthread_mutex_unlock(&cache->lock);
+		pthread_mutex_unlock(cache->lock);
 		if (!number)
 			return purged;
 		purged += purge_slab(cache, number);
@@ -409,14 +469,14 @@ static size_t purge_again(struct cache *cache)
 	for (uint32_t number = 1; number <= cache->nr_slabs; number++) {
 		size_t resident = 0;
 
-		pthread_mutex_lock(&cache->lock);
+		pthread_mutex_lock(cache->lock);
 		if (slab_of(cache, number)->state == SLAB_ABSENT)
 			resident = frozenref__backend_resident((void *)slab_address(cache, number),
 							       cache->slab_size);
 		/* Locked, as nobody may populate it meanwhile; it is rare, and one system call. */
 		if (resident && !purge_memory(cache, number))
 			purged += resident;
-		pthread_mutex_unlock(&cache->lock);
+		pthread_mutex_unlock(cache->lock);
 	}
 	return purged;
 }
@@ -426,6 +486,16 @@ size_t frozenref__slabs_purge(struct cache *cache)
 	size_t again = purge_again(cache);
 
 	return again + purge_empty(cache);
+}
+
+bool frozenref__slabs_are_empty(struct cache *cache)
+{
+	bool empty;
+
+	pthread_mutex_lock(cache->lock);
+	empty = cache->nr_free == cache->nr_objects;
+	pthread_mutex_unlock(cache->lock);
+	return empty;
 }
 
 void frozenref__slabs_destruct(struct cache *cache)

@@ -6,8 +6,9 @@
  * Called by programs and by cache.c. Relies on cache_slab.c for objects that are in no magazine. A
  * thread finds its magazines by the cache's place in a table of its own; four caches that it used
  * last are nearer. Two locks: the global one, for what relates threads and caches to each other,
- * and within it the cache's. Neither is held while a callback runs; the thread that forks holds all
- * of them, so that the child finds everything in order.
+ * and within it the cache's, which is one of a few that caches share: so that a thread that forks
+ * can hold all of them, and the child finds everything in order. (ThreadSanitizer wants a thread to
+ * hold less than 64.) Neither is held while a callback runs.
  */
 #include <config.h>
 
@@ -27,11 +28,17 @@
 #define CALM_MAX     64		/* exchanges until magazines grow even if nobody has to wait */
 #define RECENT	     4
 #define TABLE_MIN    16
+#define NR_LOCKS     32
 
 /* A thread's way from a cache to its magazines; the serial tells dead caches from live ones. */
 struct place {
 	uint64_t serial;
 	struct thread_cache *magazines;
+};
+
+struct recent {
+	uint64_t serial;
+	struct magazine *loaded;
 };
 
 struct thread {
@@ -44,7 +51,7 @@ struct thread {
 
 /* What a thread has of its own; the model checker has one for each of its threads. */
 struct own {
-	struct place recent[RECENT];
+	struct recent recent[RECENT];
 	struct thread *thread;
 	uint32_t is_exiting; /* its destructor has run: no more magazines */
 };
@@ -54,59 +61,47 @@ static FROZENREF__THREAD_LOCAL struct own own;
 # define FROZENREF__OWN (&own)
 #endif
 
-/* --------------------------------------------------------------------------------- all caches */
-
-/* A cache's place among all: its id. Places that are free are chained. */
-union registration {
-	struct cache *cache;
-	uintptr_t next_free; /* odd: twice the next free id, and 1; or 1 at the end */
-};
+/* ----------------------------------------------------------------------------------- all caches */
 
 static struct {
 	pthread_mutex_t lock;
-	union registration *place;
-	uint32_t nr_places;
-	uint32_t room;
-	uintptr_t free; /* as next_free */
+	uint32_t *free_ids; /* a stack, with room for all */
+	uint32_t nr_free_ids;
+	uint32_t nr_ids;
 	uint64_t serial;
 	struct thread *threads;
 	pthread_key_t key;
 	int key_error;
-} all = { .lock = PTHREAD_MUTEX_INITIALIZER, .free = 1 };
+} all = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
-static struct cache *cache_at(uint32_t id)
-{
-	return all.place[id].next_free & 1 ? NULL : all.place[id].cache;
-}
+static struct {
+	pthread_mutex_t lock;
+	char room[64]; /* waiting for one is not to disturb the others */
+} depot_lock[NR_LOCKS];
 
-/* Locked: an id that is free. */
+/* Locked: an id that was given back, or the next one. */
 static int take_id(uint32_t *id)
 {
-	if (all.free != 1) {
-		*id = (uint32_t)(all.free >> 1);
-		all.free = all.place[*id].next_free;
+	uint32_t *grown;
+
+	if (all.nr_free_ids) {
+		*id = all.free_ids[--all.nr_free_ids];
 		return 0;
 	}
-	if (all.nr_places == all.room) {
-		uint32_t room = all.room ? 2 * all.room : 64;
-		union registration *grown = realloc(all.place, room * sizeof(*grown));
-
-		if (!grown)
-			return -ENOMEM;
-		all.place = grown;
-		all.room = room;
-	}
-	*id = all.nr_places++;
+	grown = realloc(all.free_ids, (all.nr_ids + 1) * sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	all.free_ids = grown;
+	*id = all.nr_ids++;
 	return 0;
 }
 
 static void give_id(uint32_t id)
 {
-	all.place[id].next_free = all.free;
-	all.free = (uintptr_t)id << 1 | 1;
+	all.free_ids[all.nr_free_ids++] = id;
 }
 
-/* ----------------------------------------------------------------------------------- magazines */
+/* ------------------------------------------------------------------------------------ magazines */
 
 static struct magazine *make_magazine(uint32_t capacity)
 {
@@ -121,33 +116,25 @@ static struct magazine *make_magazine(uint32_t capacity)
 	return magazine;
 }
 
-static void load(struct thread_cache *own_cache, struct magazine *magazine)
+static struct magazine *loaded(const struct thread_cache *own_cache)
 {
-	own_cache->loaded = magazine;
-	own_cache->round = magazine->round;
-	frozenref__store32(&own_cache->capacity, magazine->capacity, relaxed);
-	/* Release: pairs with a fork, whose child must not find a count without its objects. */
-	frozenref__store32(&own_cache->count, magazine->count, release);
+	return own_cache->magazine[own_cache->loaded];
 }
 
-static struct magazine *unload(struct thread_cache *own_cache)
+static struct magazine *previous(const struct thread_cache *own_cache)
 {
-	own_cache->loaded->count = own_cache->count;
-	return own_cache->loaded;
-}
-
-static void set_previous(struct thread_cache *own_cache, struct magazine *magazine)
-{
-	own_cache->previous = magazine;
-	frozenref__store32(&own_cache->previous_count, magazine->count, relaxed);
+	return own_cache->magazine[!own_cache->loaded];
 }
 
 static void swap_magazines(struct thread_cache *own_cache)
 {
-	struct magazine *previous = unload(own_cache);
+	own_cache->loaded = !own_cache->loaded;
+}
 
-	load(own_cache, own_cache->previous);
-	set_previous(own_cache, previous);
+static void set_count(struct magazine *magazine, uint32_t count)
+{
+	/* Release: pairs with a fork, whose child must not find a count without its objects. */
+	frozenref__store32(&magazine->count, count, release);
 }
 
 /* -- the depot: with the cache's lock -- */
@@ -157,10 +144,10 @@ static void swap_magazines(struct thread_cache *own_cache)
  */
 static void lock_depot(struct cache *cache)
 {
-	bool waited = pthread_mutex_trylock(&cache->lock) != 0;
+	bool waited = pthread_mutex_trylock(cache->lock) != 0;
 
 	if (waited) {
-		pthread_mutex_lock(&cache->lock);
+		pthread_mutex_lock(cache->lock);
 		cache->contended++;
 	}
 	cache->exchanges++;
@@ -226,26 +213,20 @@ static struct magazine *pop_empty(struct depot *depot)
 static void empty_into_slabs(struct cache *cache, struct magazine *magazine)
 {
 	frozenref__slabs_give(cache, magazine->round, magazine->count);
-	magazine->count = 0;
+	set_count(magazine, 0);
 }
 
-/*
- * ------------------------------------------------------------------------- threads and their end
- */
+/* ------------------------------------------------------------------------ threads and their end */
 
 /* Gives back what a thread has: the calling one, or one that is not running. */
-static void drain(struct thread_cache *gone)
+static void drain(struct thread_cache *drained)
 {
-	struct cache *cache = gone->cache;
-
-	pthread_mutex_lock(&cache->lock);
-	empty_into_slabs(cache, unload(gone));
-	if (gone->previous)
-		empty_into_slabs(cache, gone->previous);
-	pthread_mutex_unlock(&cache->lock);
-	load(gone, gone->loaded);
-	if (gone->previous)
-		set_previous(gone, gone->previous);
+	pthread_mutex_lock(drained->cache->lock);
+	for (unsigned i = 0; i < 2; i++) {
+		if (drained->magazine[i])
+			empty_into_slabs(drained->cache, drained->magazine[i]);
+	}
+	pthread_mutex_unlock(drained->cache->lock);
 }
 
 static void unlink_from_cache(struct thread_cache *gone)
@@ -269,8 +250,8 @@ static void unlink_from_thread(struct thread_cache *gone)
 
 static void free_thread_cache(struct thread_cache *gone)
 {
-	free(gone->loaded);
-	free(gone->previous);
+	free(gone->magazine[0]);
+	free(gone->magazine[1]);
 	free(gone);
 }
 
@@ -312,18 +293,19 @@ static void on_thread_exit(void *value)
 static void before_fork(void)
 {
 	pthread_mutex_lock(&all.lock);
-	for (uint32_t id = 0; id < all.nr_places; id++) {
-		if (cache_at(id))
-			pthread_mutex_lock(&cache_at(id)->lock);
-	}
+	for (unsigned i = 0; i < NR_LOCKS; i++)
+		pthread_mutex_lock(&depot_lock[i].lock);
+}
+
+static void unlock_depots(void)
+{
+	for (unsigned i = NR_LOCKS; i-- > 0;)
+		pthread_mutex_unlock(&depot_lock[i].lock);
 }
 
 static void after_fork(void)
 {
-	for (uint32_t id = all.nr_places; id-- > 0;) {
-		if (cache_at(id))
-			pthread_mutex_unlock(&cache_at(id)->lock);
-	}
+	unlock_depots();
 	pthread_mutex_unlock(&all.lock);
 }
 
@@ -333,10 +315,7 @@ static void after_fork_in_child(void)
 	const struct thread *mine = FROZENREF__OWN->thread;
 	struct thread *next;
 
-	for (uint32_t id = all.nr_places; id-- > 0;) {
-		if (cache_at(id))
-			pthread_mutex_unlock(&cache_at(id)->lock);
-	}
+	unlock_depots();
 	for (struct thread *thread = all.threads; thread; thread = next) {
 		next = thread->next;
 		if (thread != mine)
@@ -347,12 +326,14 @@ static void after_fork_in_child(void)
 
 static void set_up(void)
 {
+	for (unsigned i = 0; i < NR_LOCKS; i++)
+		pthread_mutex_init(&depot_lock[i].lock, NULL);
 	all.key_error = pthread_key_create(&all.key, on_thread_exit);
 	if (!all.key_error)
 		all.key_error = pthread_atfork(before_fork, after_fork, after_fork_in_child);
 }
 
-/* ----------------------------------------------------------------------- a thread's magazines */
+/* ------------------------------------------------------------------------- a thread's magazines */
 
 /* The calling thread, or NULL: it is about to exit, or there is no memory. */
 static struct thread *this_thread(void)
@@ -407,7 +388,7 @@ static struct thread_cache *make_thread_cache(struct thread *thread, struct cach
 		free(made);
 		return NULL;
 	}
-	load(made, magazine);
+	made->magazine[0] = magazine;
 	made->cache = cache;
 	made->thread = thread;
 	pthread_mutex_lock(&all.lock);
@@ -434,19 +415,21 @@ static struct thread_cache *find_or_make(struct cache *cache)
 			return NULL;
 		place->serial = cache->serial;
 	}
-	FROZENREF__OWN->recent[cache->id % RECENT] = *place;
 	return place->magazines;
 }
 
-/* The same, if the thread has used the cache lately. */
-static inline struct thread_cache *find_recent(const struct cache *cache)
+/* The magazine that the thread has loaded, if it has used the cache lately. */
+static inline struct magazine *find_recent(const struct cache *cache)
 {
-	const struct place *place = &FROZENREF__OWN->recent[cache->id % RECENT];
+	const struct recent *recent = &FROZENREF__OWN->recent[cache->id % RECENT];
 
-	return FROZENREF__LIKELY(place->serial == cache->serial) ? place->magazines : NULL;
+	return FROZENREF__LIKELY(recent->serial == cache->serial) ? recent->loaded : NULL;
 }
 
-/* --------------------------------------------------------------------------------------- alloc */
+static void remember(const struct cache *cache, struct magazine *magazine)
+{
+	FROZENREF__OWN->recent[cache->id % RECENT] = (struct recent){ cache->serial, magazine };
+}
 
 /* Other than in a magazine: from the slabs, one at a time. */
 static void *take_one(struct cache *cache)
@@ -456,104 +439,110 @@ static void *take_one(struct cache *cache)
 	do {
 		uint32_t n;
 
-		pthread_mutex_lock(&cache->lock);
+		pthread_mutex_lock(cache->lock);
 		n = frozenref__slabs_take(cache, &object, 1);
-		pthread_mutex_unlock(&cache->lock);
+		pthread_mutex_unlock(cache->lock);
 		if (n)
 			return object;
 	} while (frozenref__slabs_populate(cache) == 0);
 	return NULL;
 }
 
-/* A larger magazine in place of one that is empty, if they have grown since it was made. */
-static void renew(struct cache *cache, struct thread_cache *own_cache)
+/* A larger magazine than this one, if they have grown since it was made. */
+static struct magazine *make_larger(const struct cache *cache, const struct magazine *magazine)
 {
 	uint32_t size = magazine_size(cache);
-	struct magazine *larger;
 
-	if (own_cache->loaded->capacity >= size)
-		return;
-	larger = make_magazine(size);
-	if (!larger)
-		return;
-	free(own_cache->loaded);
-	load(own_cache, larger);
+	return magazine->capacity < size ? make_magazine(size) : NULL;
 }
 
-/* Gets objects into the magazine that ran empty; false if there are none left anywhere. */
+/* Locked: fills the loaded magazine, or the larger one in its place; returns the one not needed. */
+static struct magazine *fill(struct cache *cache, struct thread_cache *own_cache,
+			     struct magazine *larger)
+{
+	struct magazine *unwanted = NULL;
+	struct magazine *filled;
+
+	if (larger) {
+		unwanted = loaded(own_cache);
+		own_cache->magazine[own_cache->loaded] = larger;
+	}
+	filled = loaded(own_cache);
+	set_count(filled, frozenref__slabs_take(cache, filled->round, filled->capacity));
+	return unwanted;
+}
+
+/* Gets objects into the thread's magazines, which are empty; false if there are none anywhere. */
 static bool reload(struct cache *cache, struct thread_cache *own_cache)
 {
+	struct magazine *larger = make_larger(cache, loaded(own_cache));
+	struct magazine *unwanted;
 	struct magazine *full;
-	struct magazine *unwanted = NULL;
 
-	if (own_cache->previous && own_cache->previous->count) {
-		swap_magazines(own_cache);
-		return true;
-	}
-	renew(cache, own_cache);
 	lock_depot(cache);
 	full = pop_full(&cache->depot);
 	if (full) {
-		unwanted = push_empty(cache, own_cache->previous);
-		set_previous(own_cache, unload(own_cache));
-		load(own_cache, full);
+		unwanted = push_empty(cache, previous(own_cache));
+		own_cache->magazine[!own_cache->loaded] = full;
+		swap_magazines(own_cache);
 	} else {
-		own_cache->loaded->count =
-			frozenref__slabs_take(cache, own_cache->round, own_cache->loaded->capacity);
-		load(own_cache, own_cache->loaded);
+		unwanted = fill(cache, own_cache, larger);
+		larger = NULL;
 	}
-	pthread_mutex_unlock(&cache->lock);
+	pthread_mutex_unlock(cache->lock);
 	free(unwanted);
-	return own_cache->count != 0 || frozenref__slabs_populate(cache) == 0;
+	free(larger);
+	return loaded(own_cache)->count || frozenref__slabs_populate(cache) == 0;
 }
 
-static inline void *pop(struct thread_cache *own_cache, uint32_t count)
+static inline void *pop(struct magazine *magazine, uint32_t count)
 {
-	void *object = own_cache->round[count - 1];
+	void *object = magazine->round[count - 1];
 
-	/* Relaxed: only this thread goes by it. */
-	frozenref__store32(&own_cache->count, count - 1, relaxed);
+	/* Relaxed: what a fork finds counted is there, and nobody else goes by it. */
+	frozenref__store32(&magazine->count, count - 1, relaxed);
 	return object;
+}
+
+static void *pop_loaded(struct cache *cache, struct thread_cache *own_cache)
+{
+	if (!loaded(own_cache)->count && previous(own_cache) && previous(own_cache)->count)
+		swap_magazines(own_cache);
+	while (!loaded(own_cache)->count && reload(cache, own_cache))
+		continue;
+	/* In any case: the one that was loaded before may have been freed. */
+	remember(cache, loaded(own_cache));
+	if (!loaded(own_cache)->count)
+		return NULL;
+	return pop(loaded(own_cache), loaded(own_cache)->count);
 }
 
 static FROZENREF__COLD void *alloc_slow(struct cache *cache)
 {
 	struct thread_cache *own_cache = find_or_make(cache);
-	void *object = NULL;
+	void *object = own_cache ? pop_loaded(cache, own_cache) : take_one(cache);
 
-	if (!own_cache) {
-		object = take_one(cache);
-	} else {
-		while (!own_cache->count) {
-			if (!reload(cache, own_cache))
-				break;
-		}
-		if (own_cache->count)
-			object = pop(own_cache, own_cache->count);
-	}
 	if (!object)
 		errno = ENOMEM;
-	else if (cache->on_alloc)
-		frozenref__cache_allocated(cache, object);
-	return object;
+	return object && cache->on_alloc ? frozenref__cache_allocated(cache, object) : object;
 }
 
 void *frozenref_cache_alloc(struct frozenref_cache *head)
 {
 	struct cache *cache = cache_of(head);
-	struct thread_cache *own_cache = find_recent(cache);
+	struct magazine *magazine = find_recent(cache);
 	uint32_t count;
 	void *object;
 
-	if (FROZENREF__UNLIKELY(!own_cache))
+	if (FROZENREF__UNLIKELY(!magazine))
 		return alloc_slow(cache);
 	/* Relaxed: this thread's own. */
-	count = frozenref__load32(&own_cache->count, relaxed);
+	count = frozenref__load32(&magazine->count, relaxed);
 	if (FROZENREF__UNLIKELY(!count))
 		return alloc_slow(cache);
-	object = pop(own_cache, count);
+	object = pop(magazine, count);
 	if (FROZENREF__UNLIKELY(cache->on_alloc))
-		frozenref__cache_allocated(cache, object);
+		return frozenref__cache_allocated(cache, object);
 	return object;
 }
 
@@ -561,9 +550,9 @@ void *frozenref_cache_alloc(struct frozenref_cache *head)
 
 static void give_one(struct cache *cache, void *object)
 {
-	pthread_mutex_lock(&cache->lock);
+	pthread_mutex_lock(cache->lock);
 	frozenref__slabs_give(cache, &object, 1);
-	pthread_mutex_unlock(&cache->lock);
+	pthread_mutex_unlock(cache->lock);
 }
 
 /* Locked, but not all the while: an empty magazine, or NULL if there is no memory. */
@@ -573,41 +562,39 @@ static struct magazine *find_empty(struct cache *cache)
 
 	if (magazine)
 		return magazine;
-	pthread_mutex_unlock(&cache->lock);
+	pthread_mutex_unlock(cache->lock);
 	magazine = make_magazine(magazine_size(cache));
-	pthread_mutex_lock(&cache->lock);
+	pthread_mutex_lock(cache->lock);
 	return magazine;
 }
 
-/* Makes room in the magazine that ran full. */
+/* Makes room where both magazines are full. */
 static void turn_over(struct cache *cache, struct thread_cache *own_cache)
 {
-	struct magazine *full = own_cache->previous;
 	struct magazine *empty;
 
-	if (full && !full->count) {
-		swap_magazines(own_cache);
-		return;
-	}
 	lock_depot(cache);
 	empty = find_empty(cache);
 	if (!empty) {
-		empty_into_slabs(cache, unload(own_cache));
-		load(own_cache, own_cache->loaded);
+		empty_into_slabs(cache, loaded(own_cache));
 	} else {
-		if (full)
-			push_full(&cache->depot, full);
-		set_previous(own_cache, unload(own_cache));
-		load(own_cache, empty);
+		if (previous(own_cache))
+			push_full(&cache->depot, previous(own_cache));
+		own_cache->magazine[!own_cache->loaded] = empty;
+		swap_magazines(own_cache);
 	}
-	pthread_mutex_unlock(&cache->lock);
+	pthread_mutex_unlock(cache->lock);
 }
 
-static inline void push(struct thread_cache *own_cache, uint32_t count, void *object)
+static inline void push(struct magazine *magazine, uint32_t count, void *object)
 {
-	own_cache->round[count] = object;
-	/* Release: pairs with a fork, whose child must not find a count without its object. */
-	frozenref__store32(&own_cache->count, count + 1, release);
+	magazine->round[count] = object;
+	set_count(magazine, count + 1);
+}
+
+static bool is_full(const struct magazine *magazine)
+{
+	return magazine->count == magazine->capacity;
 }
 
 static FROZENREF__COLD void free_slow(struct cache *cache, void *object)
@@ -618,9 +605,12 @@ static FROZENREF__COLD void free_slow(struct cache *cache, void *object)
 		give_one(cache, object);
 		return;
 	}
-	if (own_cache->count == own_cache->capacity)
+	if (is_full(loaded(own_cache)) && previous(own_cache) && !is_full(previous(own_cache)))
+		swap_magazines(own_cache);
+	if (is_full(loaded(own_cache)))
 		turn_over(cache, own_cache);
-	push(own_cache, own_cache->count, object);
+	remember(cache, loaded(own_cache));
+	push(loaded(own_cache), loaded(own_cache)->count, object);
 }
 
 /* What would make two owners of one object, or hand out what is none. */
@@ -634,7 +624,7 @@ static inline bool may_be_freed(const struct cache *cache, const void *object)
 void frozenref_cache_free(struct frozenref_cache *head, void *object)
 {
 	struct cache *cache = cache_of(head);
-	struct thread_cache *own_cache;
+	struct magazine *magazine;
 	uint32_t count;
 
 	if (FROZENREF__UNLIKELY(!may_be_freed(cache, object))) {
@@ -645,21 +635,19 @@ void frozenref_cache_free(struct frozenref_cache *head, void *object)
 	if (FROZENREF__UNLIKELY(frozenref__load32(&cache->on_free, relaxed)) &&
 	    !frozenref__cache_freeing(cache, object))
 		return;
-	own_cache = find_recent(cache);
-	if (FROZENREF__LIKELY(own_cache)) {
-		/* Relaxed, both: this thread's own. */
-		count = frozenref__load32(&own_cache->count, relaxed);
-		if (FROZENREF__LIKELY(count != frozenref__load32(&own_cache->capacity, relaxed))) {
-			push(own_cache, count, object);
+	magazine = find_recent(cache);
+	if (FROZENREF__LIKELY(magazine)) {
+		/* Relaxed: this thread's own. */
+		count = frozenref__load32(&magazine->count, relaxed);
+		if (FROZENREF__LIKELY(count != magazine->capacity)) {
+			push(magazine, count, object);
 			return;
 		}
 	}
 	free_slow(cache, object);
 }
 
-/*
- * ----------------------------------------------------------------------------- flushes, statistics
- */
+/* ---------------------------------------------------------------------------- flushes, statistics */
 
 static void free_magazines(struct magazine *list)
 {
@@ -676,13 +664,13 @@ static void flush_depot(struct cache *cache)
 	struct magazine *empty;
 	struct magazine *full;
 
-	pthread_mutex_lock(&cache->lock);
+	pthread_mutex_lock(cache->lock);
 	full = cache->depot.full;
 	empty = cache->depot.empty;
 	cache->depot = (struct depot){ NULL, NULL, 0, 0, 0 };
 	for (struct magazine *magazine = full; magazine; magazine = magazine->next)
 		empty_into_slabs(cache, magazine);
-	pthread_mutex_unlock(&cache->lock);
+	pthread_mutex_unlock(cache->lock);
 	free_magazines(full);
 	free_magazines(empty);
 }
@@ -706,17 +694,26 @@ void frozenref__magazines_flush_all(struct cache *cache)
 	flush_depot(cache);
 }
 
+/* The count of another thread's magazine, or of the caller's. */
+static uint32_t count_of(const struct magazine *magazine)
+{
+	/* Relaxed: others go on; the sum is a snapshot. */
+	return magazine ? frozenref__load32(&magazine->count, relaxed) : 0;
+}
+
 struct magazine_usage frozenref__magazines_usage(struct cache *cache)
 {
 	struct magazine_usage usage = { 0, 0 };
 
 	pthread_mutex_lock(&all.lock);
-	for (struct thread_cache *other = cache->threads; other; other = other->next_of_cache) {
-		/* Relaxed: others go on; the sum is a snapshot. */
-		usage.rounds += frozenref__load32(&other->count, relaxed) +
-				frozenref__load32(&other->previous_count, relaxed);
+	/* Or the magazines could be exchanged, and freed. */
+	pthread_mutex_lock(cache->lock);
+	for (const struct thread_cache *other = cache->threads; other;
+	     other = other->next_of_cache) {
+		usage.rounds += count_of(other->magazine[0]) + count_of(other->magazine[1]);
 		usage.threads++;
 	}
+	pthread_mutex_unlock(cache->lock);
 	pthread_mutex_unlock(&all.lock);
 	return usage;
 }
@@ -751,8 +748,8 @@ int frozenref__magazines_create(struct cache *cache)
 	pthread_mutex_lock(&all.lock);
 	err = take_id(&cache->id);
 	if (!err) {
-		all.place[cache->id].cache = cache;
 		cache->serial = ++all.serial;
+		cache->lock = &depot_lock[cache->id % NR_LOCKS].lock;
 	}
 	pthread_mutex_unlock(&all.lock);
 	return err;

@@ -37,7 +37,9 @@ tests_unit_ref_symbols_LDADD = $(unit_libs)
 unit_cache_sources = \
 	tests/unit/cache.c \
 	tests/unit/cache_fixture.h \
-	tests/unit/misuse.h
+	tests/unit/cache_process.c \
+	tests/unit/misuse.h \
+	tests/unit/process.h
 
 tests_unit_cache_SOURCES = $(unit_cache_sources)
 tests_unit_cache_CFLAGS = $(unit_cflags)
@@ -57,6 +59,7 @@ tests_unit_ref_zones_LDADD = $(CRITERION_LIBS)
 
 unit_registry_sources = \
 	tests/unit/misuse.h \
+	tests/unit/process.h \
 	tests/unit/registry.c \
 	tests/unit/registry_backend.c \
 	tests/unit/registry_compact.c \

@@ -14,27 +14,10 @@
 #include <frozenref/registry.h>
 
 #include "misuse.h"
+#include "process.h"
 
 /* Slots of a leaf: ranges that cross a multiple of this lie in two pieces of memory. */
 #define LEAF (UINT64_C(1) << FROZENREF__LEAF_SHIFT)
-
-/*
- * Sanitizers and Valgrind take memory of their own for what a program does: under them its memory
- * tells nothing.
- */
-static inline bool is_instrumented(void)
-{
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-	return true;
-#elif defined(__has_feature)
-# if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-	return true;
-# endif
-#endif
-	const char *preloaded = getenv("LD_PRELOAD");
-
-	return preloaded && strstr(preloaded, "vgpreload");
-}
 
 static struct {
 	unsigned times;

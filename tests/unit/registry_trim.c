@@ -17,23 +17,6 @@
 
 static char objects[8];
 
-/* A line of /proc/self/smaps_rollup, in bytes; 0 where there is none. */
-static size_t resident(void)
-{
-	FILE *file = fopen("/proc/self/smaps_rollup", "r");
-	char line[128];
-	size_t kilobytes = 0;
-
-	if (!file)
-		return 0;
-	while (fgets(line, sizeof(line), file)) {
-		if (sscanf(line, "Rss: %zu kB", &kilobytes) == 1)
-			break;
-	}
-	fclose(file);
-	return kilobytes * 1024;
-}
-
 Test(registry_trim, gives_memory_back)
 {
 	struct frozenref_registry *reg = make_default_registry();
@@ -44,14 +27,14 @@ Test(registry_trim, gives_memory_back)
 	cr_assert(frozenref_registry_trim(reg) == 0);
 	cr_assert(frozenref_registry_insert_range(reg, 0, pages, objects) == 0);
 	cr_assert(frozenref_registry_insert(reg, 40 * LEAF, objects) == 0);
-	full = resident();
+	full = resident_memory();
 	if (!full)
 		cr_skip_test("no /proc/self/smaps_rollup");
 	cr_assert(frozenref_registry_trim(reg) == 0);
 	cr_assert(frozenref_registry_erase(reg, 0) == 0);
 	purged = frozenref_registry_trim(reg);
 	cr_assert(purged == pages * sizeof(struct frozenref_slot), "%zu bytes", purged);
-	cr_assert(full - resident() > purged / 10 * 9, "%zu of %zu", full - resident(), purged);
+	cr_assert(full - resident_memory() > purged / 10 * 9, "%zu of %zu", full - resident_memory(), purged);
 	assert_state(reg, 40 * LEAF, FROZENREF_LIVE);
 	cr_assert(frozenref_registry_trim(reg) == 0);
 

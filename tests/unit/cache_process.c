@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Caches in a process: many of them, threads that come and go, forks, limits of addresses.
+ *
+ * Run by `make check` twice, like cache.c. Relies on /proc/self/smaps_rollup for resident memory.
+ */
+#include <pthread.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <frozenref/atomic.h>
+
+#include "cache_fixture.h"
+#include "process.h"
+
+/* With nothing that threads would share. */
+static struct frozenref_cache *make_plain_cache(void)
+{
+	struct frozenref_cache_config config = default_config();
+
+	config.release = NULL;
+	return make_cache(&config);
+}
+
+/* ------------------------------------------------------------------------------------ many caches */
+
+Test(cache_process, ten_thousand_caches_fit, .timeout = 120)
+{
+	static struct frozenref_cache *caches[10000];
+	static struct object *objects[10000];
+	/* ThreadSanitizer leaves programs few addresses. */
+	unsigned n = is_instrumented() ? 50 : 10000;
+	size_t before = resident_memory();
+	size_t after;
+	void *other;
+
+	for (unsigned i = 0; i < n; i++)
+		caches[i] = make_plain_cache();
+	after = resident_memory();
+	if (before && !is_instrumented())
+		cr_assert(after - before <= n * (size_t)8192, "%zu bytes each",
+			  (after - before) / n);
+	/* There are addresses left for others. */
+	other = malloc((size_t)1 << 30);
+	cr_assert(other);
+	free(other);
+	for (unsigned i = 0; i < n; i++)
+		objects[i] = alloc_live(caches[i]);
+	for (unsigned i = 0; i < n; i++) {
+		cr_assert(frozenref_cache_try_get(caches[i], objects[i]) == objects[i]);
+		cr_assert(!frozenref_cache_try_get(caches[(i + 1) % n], objects[i]));
+		cr_assert(!frozenref_cache_put(caches[i], objects[i]));
+		cr_assert(frozenref_cache_put(caches[i], objects[i]));
+	}
+	for (unsigned i = 0; i < n; i++)
+		assert_destroys(caches[i]);
+}
+
+/* Caches that are made and ended while a thread lives on must not be mistaken for each other. */
+Test(cache_process, a_new_cache_gets_no_old_magazine)
+{
+	for (unsigned i = 0; i < 1000; i++) {
+		struct frozenref_cache *cache = make_plain_cache();
+		struct object *object = alloc_live(cache);
+
+		cr_assert(frozenref_cache_put(cache, object));
+		cr_assert(stats_of(cache).threads == 1);
+		assert_destroys(cache);
+	}
+}
+
+Test(cache_process, takes_fewer_addresses_where_they_are_limited)
+{
+	struct rlimit limit = { (rlim_t)1 << 28, (rlim_t)1 << 28 };
+	struct frozenref_cache *caches[8];
+	struct frozenref_cache_config config = default_config();
+	struct frozenref_cache *none = NULL;
+
+	if (is_instrumented())
+		cr_skip_test("sanitizers need the addresses themselves");
+	cr_assert(setrlimit(RLIMIT_AS, &limit) == 0);
+	config.max_objects = (size_t)1 << 30;
+	cr_assert(frozenref_cache_create(&none, &config) == -ENOMEM && !none);
+	for (unsigned i = 0; i < 8; i++) {
+		caches[i] = make_plain_cache();
+		cr_assert(stats_of(caches[i]).objects_max > 1000);
+	}
+	for (unsigned i = 0; i < 8; i++) {
+		cr_assert(frozenref_cache_put(caches[i], alloc_live(caches[i])));
+		assert_destroys(caches[i]);
+	}
+}
+
+/* ---------------------------------------------------------------------------------------- threads */
+
+static void *use_briefly(void *arg)
+{
+	struct frozenref_cache *cache = arg;
+	struct object *objects[50];
+
+	for (unsigned i = 0; i < 50; i++)
+		objects[i] = alloc_live(cache);
+	for (unsigned i = 0; i < 50; i++)
+		(void)frozenref_cache_put(cache, objects[i]);
+	return NULL;
+}
+
+Test(cache_process, ten_thousand_threads_leave_nothing, .timeout = 120)
+{
+	unsigned n = is_instrumented() ? 500 : 10000;
+	struct frozenref_cache *cache = make_plain_cache();
+	size_t early = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		pthread_t thread;
+
+		cr_assert(pthread_create(&thread, NULL, use_briefly, cache) == 0);
+		cr_assert(pthread_join(thread, NULL) == 0);
+		if (i == n / 10)
+			early = resident_memory();
+	}
+	if (early && !is_instrumented())
+		cr_assert(resident_memory() <= early + 256 * 1024, "%zu then %zu", early,
+			  resident_memory());
+	cr_assert(stats_of(cache).threads == 0);
+	cr_assert(stats_of(cache).slabs == 1);
+	assert_destroys(cache);
+}
+
+struct handover {
+	struct frozenref_cache *cache;
+	uintptr_t slot[64];
+	uint32_t n;
+};
+
+static void *consume(void *arg)
+{
+	struct handover *handover = arg;
+
+	for (uint32_t i = 0; i < handover->n; i++) {
+		uintptr_t *slot = &handover->slot[i % 64];
+		uintptr_t object;
+
+		/* Acquire: pairs with the release of the producer. */
+		while (!(object = frozenref__loadptr(slot, acquire)))
+			continue;
+		frozenref__storeptr(slot, 0, release);
+		cr_assert(((struct object *)object)->key == i);
+		cr_assert(frozenref_cache_put(handover->cache, (void *)object));
+	}
+	return NULL;
+}
+
+/* What one thread allocates and another frees goes around, and does not pile up. */
+Test(cache_process, producers_and_consumers_stay_small, .timeout = 120)
+{
+	struct handover handover = { .cache = make_plain_cache(),
+				     .n = is_instrumented() ? 20000 : 2000000 };
+	pthread_t thread;
+
+	cr_assert(pthread_create(&thread, NULL, consume, &handover) == 0);
+	for (uint32_t i = 0; i < handover.n; i++) {
+		uintptr_t *slot = &handover.slot[i % 64];
+		struct object *object = alloc_object(handover.cache);
+
+		object->key = i;
+		frozenref_unfreeze(&object->ref, 1);
+		/* Acquire: pairs with the release of the consumer. */
+		while (frozenref__loadptr(slot, acquire))
+			continue;
+		frozenref__storeptr(slot, (uintptr_t)object, release);
+	}
+	cr_assert(pthread_join(thread, NULL) == 0);
+	/* 64 are under way at once; with all magazines that is a few thousand at most. */
+	cr_assert(stats_of(handover.cache).slabs <= 4, "%u slabs",
+		  (unsigned)stats_of(handover.cache).slabs);
+	assert_destroys(handover.cache);
+}
+
+static struct frozenref_cache *late_cache;
+
+static void use_late(void *value)
+{
+	(void)value;
+	use_briefly(late_cache);
+}
+
+static void *exit_with_destructor(void *key)
+{
+	use_briefly(late_cache);
+	cr_assert(pthread_setspecific(*(pthread_key_t *)key, late_cache) == 0);
+	return NULL;
+}
+
+/* Destructors of other keys may run before the library's own, and after it. */
+Test(cache_process, works_in_destructors_of_threads)
+{
+	pthread_key_t before;
+	pthread_key_t after;
+	pthread_t thread;
+
+	cr_assert(pthread_key_create(&before, use_late) == 0);
+	late_cache = make_plain_cache();
+	cr_assert(pthread_key_create(&after, use_late) == 0);
+	cr_assert(pthread_create(&thread, NULL, exit_with_destructor, &before) == 0);
+	cr_assert(pthread_join(thread, NULL) == 0);
+	cr_assert(pthread_create(&thread, NULL, exit_with_destructor, &after) == 0);
+	cr_assert(pthread_join(thread, NULL) == 0);
+	cr_assert(stats_of(late_cache).threads == 0);
+	assert_destroys(late_cache);
+}
+
+/* ------------------------------------------------------------------------------------------ forks */
+
+struct busy {
+	struct frozenref_cache *cache;
+	uint32_t stop;
+};
+
+static void *use_all_the_time(void *arg)
+{
+	struct busy *busy = arg;
+
+	/* Relaxed: only when it stops depends on it. */
+	while (!frozenref__load32(&busy->stop, relaxed)) {
+		use_briefly(busy->cache);
+		(void)frozenref_cache_trim(busy->cache);
+	}
+	return NULL;
+}
+
+static int use_in_child(struct frozenref_cache *cache)
+{
+	struct object *objects[3000];
+
+	for (unsigned i = 0; i < 3000; i++) {
+		objects[i] = frozenref_cache_alloc(cache);
+		if (!objects[i] || !frozenref_is_frozen(&objects[i]->ref))
+			return 1;
+		objects[i]->key = i;
+		frozenref_unfreeze(&objects[i]->ref, 1);
+	}
+	for (unsigned i = 0; i < 3000; i++) {
+		if (objects[i]->key != i || !frozenref_cache_put(cache, objects[i]))
+			return 2;
+	}
+	/* What the other threads had allocated stays so; what they had at hand does not. */
+	return stats_of(cache).threads == 1 && stats_of(cache).objects <= 100 ? 0 : 3;
+}
+
+Test(cache_process, goes_on_in_a_forked_child, .timeout = 120)
+{
+	struct busy busy = { .cache = make_plain_cache() };
+	unsigned n = is_instrumented() ? 20 : 200;
+	pthread_t threads[2];
+
+	for (unsigned i = 0; i < 2; i++)
+		cr_assert(pthread_create(&threads[i], NULL, use_all_the_time, &busy) == 0);
+	for (unsigned i = 0; i < n; i++) {
+		int status = 0;
+		pid_t child = fork();
+
+		cr_assert(child >= 0);
+		if (!child)
+			_exit(use_in_child(busy.cache));
+		cr_assert(waitpid(child, &status, 0) == child);
+		cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0, "status %#x",
+			  (unsigned)status);
+	}
+	frozenref__store32(&busy.stop, 1, relaxed);
+	for (unsigned i = 0; i < 2; i++)
+		pthread_join(threads[i], NULL);
+	assert_destroys(busy.cache);
+}

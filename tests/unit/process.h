@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What tests ask of the process they run in.
+ *
+ * Used by the unit tests; relies on /proc/self/smaps_rollup, where there is one.
+ */
+#ifndef FROZENREF_TESTS_UNIT_PROCESS_H
+#define FROZENREF_TESTS_UNIT_PROCESS_H
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/*
+ * Sanitizers and Valgrind take memory of their own for what a program does: under them its memory
+ * tells nothing, and all takes longer.
+ */
+static inline bool is_instrumented(void)
+{
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+	return true;
+#elif defined(__has_feature)
+# if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+	return true;
+# endif
+#endif
+	const char *preloaded = getenv("LD_PRELOAD");
+
+	return preloaded && strstr(preloaded, "vgpreload");
+}
+
+/* In bytes; 0 where the system does not tell. */
+static inline size_t resident_memory(void)
+{
+	FILE *file = fopen("/proc/self/smaps_rollup", "r");
+	char line[128];
+	size_t kilobytes = 0;
+
+	if (!file)
+		return 0;
+	while (fgets(line, sizeof(line), file)) {
+		if (sscanf(line, "Rss: %zu kB", &kilobytes) == 1)
+			break;
+	}
+	fclose(file);
+	return kilobytes * 1024;
+}
+
+#endif /* FROZENREF_TESTS_UNIT_PROCESS_H */
