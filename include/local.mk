@@ -5,6 +5,7 @@ frozenrefinclude_HEADERS = \
 	include/frozenref/atomic.h \
 	include/frozenref/backend.h \
 	include/frozenref/cache.h \
+	include/frozenref/cache.hpp \
 	include/frozenref/compiler.h \
 	include/frozenref/frozenref.h \
 	include/frozenref/frozenref.hpp \

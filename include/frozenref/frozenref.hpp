@@ -14,6 +14,7 @@
 #define FROZENREF_FROZENREF_HPP
 
 #include <frozenref/frozenref.h>
+#include <frozenref/cache.hpp>
 #include <frozenref/ref.hpp>
 #include <frozenref/registry.hpp>
 

@@ -102,6 +102,38 @@ SIZE(struct frozenref_handle, 16, 16);
 MEMBER(struct frozenref_handle, pfn, 0, 0);
 MEMBER(struct frozenref_handle, generation, 8, 8);
 
+SIZE(struct frozenref_cache_config, 104, 56);
+MEMBER(struct frozenref_cache_config, size, 0, 0);
+MEMBER(struct frozenref_cache_config, flags, 4, 4);
+MEMBER(struct frozenref_cache_config, name, 8, 8);
+MEMBER(struct frozenref_cache_config, object_size, 16, 12);
+MEMBER(struct frozenref_cache_config, align, 24, 16);
+MEMBER(struct frozenref_cache_config, ref_offset, 32, 20);
+MEMBER(struct frozenref_cache_config, max_objects, 40, 24);
+MEMBER(struct frozenref_cache_config, stable_offset, 48, 28);
+MEMBER(struct frozenref_cache_config, stable_size, 56, 32);
+MEMBER(struct frozenref_cache_config, ctor, 64, 36);
+MEMBER(struct frozenref_cache_config, dtor, 72, 40);
+MEMBER(struct frozenref_cache_config, release, 80, 44);
+MEMBER(struct frozenref_cache_config, arg, 88, 48);
+MEMBER(struct frozenref_cache_config, backend, 96, 52);
+
+SIZE(struct frozenref_cache_stats, 104, 104);
+MEMBER(struct frozenref_cache_stats, size, 0, 0);
+MEMBER(struct frozenref_cache_stats, magazine_size, 4, 4);
+MEMBER(struct frozenref_cache_stats, objects, 8, 8);
+MEMBER(struct frozenref_cache_stats, objects_free, 16, 16);
+MEMBER(struct frozenref_cache_stats, objects_max, 24, 24);
+MEMBER(struct frozenref_cache_stats, slabs, 32, 32);
+MEMBER(struct frozenref_cache_stats, slabs_empty, 40, 40);
+MEMBER(struct frozenref_cache_stats, slab_size, 48, 48);
+MEMBER(struct frozenref_cache_stats, magazines, 56, 56);
+MEMBER(struct frozenref_cache_stats, threads, 64, 64);
+MEMBER(struct frozenref_cache_stats, exchanges, 72, 72);
+MEMBER(struct frozenref_cache_stats, contended, 80, 80);
+MEMBER(struct frozenref_cache_stats, bytes_reserved, 88, 88);
+MEMBER(struct frozenref_cache_stats, bytes_resident, 96, 96);
+
 /* Private, and compiled into programs by the inline functions. */
 SIZE(struct frozenref_slot, 32, 32);
 MEMBER(struct frozenref_slot, ref, 0, 0);
@@ -120,3 +152,13 @@ MEMBER(struct frozenref__table, peek_bytes, 4104, 2056);
 MEMBER(struct frozenref__table, slot_shift, 4112, 2060);
 MEMBER(struct frozenref__table, page_shift, 4116, 2064);
 MEMBER(struct frozenref_registry, table, 0, 0);
+
+MEMBER(struct frozenref_cache, first, 0, 0);
+MEMBER(struct frozenref_cache, limit, 8, 4);
+MEMBER(struct frozenref_cache, reciprocal, 16, 8);
+MEMBER(struct frozenref_cache, slab_mask, 24, 16);
+MEMBER(struct frozenref_cache, per_slab, 28, 20);
+MEMBER(struct frozenref_cache, stride, 32, 24);
+MEMBER(struct frozenref_cache, object_size, 36, 28);
+MEMBER(struct frozenref_cache, ref_offset, 40, 32);
+MEMBER(struct frozenref_cache, flags, 44, 36);

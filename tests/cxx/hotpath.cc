@@ -21,6 +21,7 @@ template <> struct frozenref::traits<page> : frozenref::member_traits<page, &pag
 };
 
 using page_ref = frozenref::ref<page>;
+using page_cached = frozenref::cache_ref<page>;
 using page_slot = frozenref::basic_slot_ref<page>;
 
 /* Two words that no argument register holds: where a function keeps what it is given. */
@@ -39,6 +40,8 @@ page *hot_pass_on(page *object);
 page *hot_publish(page *object, long value);
 page *hot_win(page *object);
 bool hot_slot_read(frozenref_registry *registry, uint64_t pfn, long *value);
+bool hot_cache_read(frozenref_cache *cache, const void *address, long *value);
+bool hot_cache_put(frozenref_cache *cache, page *object);
 bool hot_slot_take(frozenref_registry *registry, uint64_t pfn, kept *where);
 bool hot_slot_drop(kept *where);
 frozenref_slot *hot_slot_publish(frozenref_registry *registry, frozenref_slot *slot);
@@ -118,6 +121,22 @@ page *hot_publish(page *object, long value)
 page *hot_win(page *object)
 {
 	return object && frozenref_put_and_lock(&object->refs) ? object : nullptr;
+}
+
+bool hot_cache_read(frozenref_cache *cache, const void *address, long *value)
+{
+	page *held = static_cast<page *>(frozenref_cache_try_get(cache, address));
+
+	if (!held)
+		return false;
+	*value = held->value;
+	frozenref_cache_put(cache, held);
+	return true;
+}
+
+bool hot_cache_put(frozenref_cache *cache, page *object)
+{
+	return object && frozenref_cache_put(cache, object);
 }
 
 bool hot_slot_read(frozenref_registry *registry, uint64_t pfn, long *value)
@@ -203,6 +222,22 @@ page *hot_publish(page *object, long value)
 page *hot_win(page *object)
 {
 	return page_ref::adopt(object).put_and_lock().release();
+}
+
+bool hot_cache_read(frozenref_cache *cache, const void *address, long *value)
+{
+	page_cached held = page_cached::try_get(cache, address);
+
+	if (!held)
+		return false;
+	page_cached moved = pass(held);
+	*value = moved->value;
+	return true;
+}
+
+bool hot_cache_put(frozenref_cache *cache, page *object)
+{
+	return page_cached::adopt(cache, object).reset();
 }
 
 bool hot_slot_read(frozenref_registry *registry, uint64_t pfn, long *value)

@@ -4,6 +4,8 @@
 
 if HAVE_CXX
 cxx_programs = \
+	tests/cxx/caches \
+	tests/cxx/caches_bare \
 	tests/cxx/refs \
 	tests/cxx/refs_bare \
 	tests/cxx/slots \
@@ -16,6 +18,12 @@ endif
 
 cxx_bare = $(AM_CXXFLAGS) -fno-exceptions -fno-rtti
 cxx_libs = lib/libfrozenref.la -lpthread
+
+tests_cxx_caches_SOURCES = tests/cxx/caches.cc tests/cxx/check.h
+tests_cxx_caches_LDADD = $(cxx_libs)
+tests_cxx_caches_bare_SOURCES = $(tests_cxx_caches_SOURCES)
+tests_cxx_caches_bare_CXXFLAGS = $(cxx_bare)
+tests_cxx_caches_bare_LDADD = $(cxx_libs)
 
 tests_cxx_refs_SOURCES = tests/cxx/check.h tests/cxx/refs.cc
 tests_cxx_refs_LDADD = $(cxx_libs)
