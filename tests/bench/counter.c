@@ -26,6 +26,7 @@
 #endif
 
 #include "bare.h"
+#include "cas.h"
 #include "harness.h"
 #include "weak_ptr.h"
 
@@ -44,20 +45,6 @@ static struct {
 	_Alignas(128) struct urcu_ref urcu_zero;
 #endif
 } counters;
-
-/* ---------------------------------------------------------------------------------- CAS loop */
-
-static inline bool cas_try_get(uint32_t *word)
-{
-	uint32_t seen = __atomic_load_n(word, __ATOMIC_RELAXED);
-
-	do {
-		if (!seen)
-			return false;
-	} while (!__atomic_compare_exchange_n(word, &seen, seen + 1, true, __ATOMIC_ACQUIRE,
-					      __ATOMIC_RELAXED));
-	return true;
-}
 
 /* --------------------------------------------------------------------------------- get and put */
 

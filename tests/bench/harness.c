@@ -40,6 +40,7 @@ struct bench {
 	const char *name;
 	unsigned rounds;
 	bool quick;
+	bool is_long;
 	const char *json_path;
 	FILE *json;
 	bool any_group;
@@ -381,9 +382,10 @@ void bench_run(struct bench *bench, const struct bench_group *group)
 static void usage(FILE *out, const char *name)
 {
 	fprintf(out,
-		"usage: %s [--rounds N] [--quick] [--json FILE]\n"
+		"usage: %s [--rounds N] [--quick | --long] [--json FILE]\n"
 		"  --rounds N   rounds, %d to %d; default %d\n"
 		"  --quick      %d rounds of shorter slices, on smaller data\n"
+		"  --long       on larger data as well, which takes minutes and gigabytes\n"
 		"  --json FILE  write all numbers there, each round's too\n",
 		name, ROUNDS_MIN, ROUNDS_MAX, ROUNDS, ROUNDS_MIN);
 }
@@ -407,6 +409,7 @@ static void read_options(struct bench *bench, int argc, char **argv)
 	static const struct option options[] = {
 		{ "rounds", required_argument, NULL, 'r' },
 		{ "quick", no_argument, NULL, 'q' },
+		{ "long", no_argument, NULL, 'l' },
 		{ "json", required_argument, NULL, 'j' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
@@ -421,6 +424,9 @@ static void read_options(struct bench *bench, int argc, char **argv)
 		case 'q':
 			bench->quick = true;
 			break;
+		case 'l':
+			bench->is_long = true;
+			break;
 		case 'j':
 			bench->json_path = optarg;
 			break;
@@ -432,7 +438,7 @@ static void read_options(struct bench *bench, int argc, char **argv)
 			exit(EXIT_FAILURE);
 		}
 	}
-	if (optind != argc) {
+	if (optind != argc || (bench->quick && bench->is_long)) {
 		usage(stderr, bench->name);
 		exit(EXIT_FAILURE);
 	}
@@ -480,6 +486,11 @@ struct bench *bench_start(int argc, char **argv, const char *name)
 bool bench_is_quick(const struct bench *bench)
 {
 	return bench->quick;
+}
+
+bool bench_is_long(const struct bench *bench)
+{
+	return bench->is_long;
 }
 
 int bench_finish(struct bench *bench)

@@ -58,6 +58,8 @@ struct bench;
  */
 struct bench *bench_start(int argc, char **argv, const char *name);
 bool bench_is_quick(const struct bench *bench);
+/* Whether groups are wanted that take minutes, or gigabytes, to set up. */
+bool bench_is_long(const struct bench *bench);
 /* Measures and prints. A group for more threads than there are processors is left out, in a line.
  */
 void bench_run(struct bench *bench, const struct bench_group *group);

@@ -1,4 +1,4 @@
-# Benchmarks: built and run by `make bench` alone, with BENCH_FLAGS, for instance --quick. With
+# Benchmarks: built and run by `make bench` alone, with BENCH_FLAGS: --quick or --long. With
 # BENCH_JSON=FOLDER each writes a file there as well.
 
 bench_programs = \
@@ -17,16 +17,27 @@ if HAVE_GLIB
 bench_cppflags += -DBENCH_WITH_GLIB $(GLIB_CFLAGS)
 endif
 
-tests_bench_counter_SOURCES = $(bench_harness) tests/bench/bare.h tests/bench/counter.c \
-	tests/bench/weak_ptr.cc tests/bench/weak_ptr.h
+tests_bench_counter_SOURCES = $(bench_harness) tests/bench/bare.h tests/bench/cas.h \
+	tests/bench/counter.c tests/bench/weak_ptr.cc tests/bench/weak_ptr.h
 tests_bench_counter_CPPFLAGS = $(AM_CPPFLAGS) $(bench_cppflags)
 tests_bench_counter_LDADD = lib/libfrozenref.la
 
-tests_bench_registry_SOURCES = $(bench_harness) tests/bench/registry.c tests/bench/random.h \
-	tests/bench/maps.h tests/bench/maps_cxx.cc
+tests_bench_registry_SOURCES = $(bench_harness) \
+	tests/bench/cas.h \
+	tests/bench/keys.c \
+	tests/bench/keys.h \
+	tests/bench/maps.h \
+	tests/bench/maps_cxx.cc \
+	tests/bench/random.h \
+	tests/bench/registry.c \
+	tests/bench/registry.h \
+	tests/bench/registry_lookup.c \
+	tests/bench/registry_maps.c \
+	tests/bench/registry_peek.c \
+	tests/bench/registry_setup.c
 tests_bench_registry_CPPFLAGS = $(AM_CPPFLAGS) $(bench_cppflags)
 tests_bench_registry_CXXFLAGS = -std=gnu++17 $(WARN_CFLAGS)
-tests_bench_registry_LDADD = lib/libfrozenref.la $(URCU_LIBS) $(GLIB_LIBS)
+tests_bench_registry_LDADD = lib/libfrozenref.la $(URCU_LIBS) $(GLIB_LIBS) -lm
 if HAVE_URCU
 tests_bench_registry_SOURCES += tests/bench/maps_urcu.c
 endif

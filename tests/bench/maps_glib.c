@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * GLib's hash table under a read-write lock, for registry.c.
+ * GLib's hash table under a read-write lock, for registry_maps.c.
  *
  * The keys are their own hashes, which for consecutive keys is the best that a hash can be.
  */
@@ -10,7 +10,6 @@
 #include <glib.h>
 
 #include "maps.h"
-#include "random.h"
 
 struct object {
 	uint32_t refs;
@@ -20,9 +19,24 @@ struct object {
 struct map {
 	GHashTable *table;
 	pthread_rwlock_t lock;
-	struct object *objects;
-	uint64_t n;
+	const struct bench_keys *keys;
 };
+
+static struct object *make_object(uint64_t key)
+{
+	struct object *object = malloc(sizeof(*object));
+
+	BENCH_REQUIRE(object);
+	object->refs = 1;
+	object->key = key;
+	return object;
+}
+
+static inline void put(struct object *object)
+{
+	if (__atomic_sub_fetch(&object->refs, 1, __ATOMIC_ACQ_REL) == 0)
+		free(object);
+}
 
 /* The lock keeps the map's own reference in place, so a plain add will do. */
 static inline struct object *lookup_and_get(struct map *map, uint64_t key)
@@ -37,42 +51,62 @@ static inline struct object *lookup_and_get(struct map *map, uint64_t key)
 	return object;
 }
 
-BENCH_RANDOM_LOOP(lookups, struct map, {
-	struct object *object = lookup_and_get(x, bench_random(&random, x->n));
+__attribute__((noinline)) static void rewrite(struct map *map, uint64_t key)
+{
+	struct object *made = make_object(key);
+	struct object *old;
 
-	BENCH_REQUIRE(object);
-	BENCH_REQUIRE(__atomic_sub_fetch(&object->refs, 1, __ATOMIC_ACQ_REL) != 0);
+	pthread_rwlock_wrlock(&map->lock);
+	old = g_hash_table_lookup(map->table, GSIZE_TO_POINTER(key));
+	g_hash_table_remove(map->table, GSIZE_TO_POINTER(key));
+	g_hash_table_insert(map->table, GSIZE_TO_POINTER(key), made);
+	pthread_rwlock_unlock(&map->lock);
+	BENCH_REQUIRE(old);
+	put(old);
+}
+
+BENCH_RANDOM_LOOP(operations, struct map, {
+	uint64_t key = bench_key(&random, x->keys);
+
+	if (bench_writes(random, x->keys)) {
+		rewrite(x, key);
+	} else {
+		struct object *object = lookup_and_get(x, key);
+
+		BENCH_REQUIRE(object);
+		put(object);
+	}
 })
 
 void bench_glib_loop(void *state, uint64_t n)
 {
-	lookups(state, n);
+	operations(state, n);
 }
 
-void *bench_glib_make(uint64_t n)
+void *bench_glib_make(const struct bench_keys *keys)
 {
 	struct map *map = calloc(1, sizeof(*map));
 
 	BENCH_REQUIRE(map);
-	map->n = n;
-	map->objects = calloc(n, sizeof(*map->objects));
-	map->table = g_hash_table_new(g_direct_hash, g_direct_equal);
-	BENCH_REQUIRE(map->objects && map->table);
+	map->keys = keys;
+	map->table = g_hash_table_new_full(g_direct_hash, g_direct_equal, NULL, NULL);
+	BENCH_REQUIRE(map->table);
 	BENCH_REQUIRE(pthread_rwlock_init(&map->lock, NULL) == 0);
-	for (uint64_t key = 0; key < n; key++) {
-		map->objects[key].refs = 1;
-		map->objects[key].key = key;
-		g_hash_table_insert(map->table, GSIZE_TO_POINTER(key), &map->objects[key]);
-	}
+	for (uint64_t key = 0; key < keys->n; key++)
+		g_hash_table_insert(map->table, GSIZE_TO_POINTER(key), make_object(key));
 	return map;
 }
 
 void bench_glib_free(void *state)
 {
 	struct map *map = state;
+	GHashTableIter iter;
+	gpointer object;
 
+	g_hash_table_iter_init(&iter, map->table);
+	while (g_hash_table_iter_next(&iter, NULL, &object))
+		put(object);
 	g_hash_table_destroy(map->table);
 	pthread_rwlock_destroy(&map->lock);
-	free(map->objects);
 	free(map);
 }
