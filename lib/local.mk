@@ -21,6 +21,7 @@ lib_libfrozenref_la_SOURCES = \
 	lib/ref.c \
 	lib/registry.c \
 	lib/registry.h \
+	lib/registry_freeze.c \
 	lib/registry_lookup.c \
 	lib/registry_walk.c \
 	lib/symbols.c \

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The registry's writers and cold paths: insert, erase, freeze, the last put.
+ * The registry's writers: create and destroy, insert, the last put.
  *
- * Called by programs and by the inline functions of registry.h. Relies on table.c for slots that
- * never move, and on ref.c. No function but trim takes a lock; inserts wait for a leaf that is
- * being purged.
+ * Called by programs, by the inline functions of registry.h, and by registry_freeze.c, which has
+ * erase and freeze. Relies on table.c for slots that never move, and on ref.c. No function but trim
+ * takes a lock; inserts wait for a leaf that is being purged.
  *
  * A slot's flags word is the lock of its head: an insert claims it, an erase marks it, a freezer
  * sets BUSY in it, each by compare-and-swap. Who may write what:
@@ -15,13 +15,19 @@
  *				reference, which lets an erase drop it without another look
  *	CLAIM -> USED|BUSY	insert_frozen: the word is frozen and the caller owns it
  *	USED -> USED|BUSY	a freeze, before it tries the word
- *	USED -> USED|ERASED	an erase; it drops the registry's reference if BUSY was clear, and
- *				else leaves that to whoever clears BUSY: a freezer may count it
+ *	USED -> USED|ERASED	an erase, which then drops the registry's reference
+ *	..|BUSY -> ..|ERASED	an erase that meanwhile holds a reference itself, so that no freezer
+ *				can win the word; the registry's, which a freezer may count, is
+ *				left to whoever clears BUSY
  *	USED.. -> empty		the owner: the last put, or erase_frozen
+ *
+ * So an owner's object is never erased: of an erase and a freeze that meet, one fails. A freezer
+ * that wins the word looks for ERASED once more. An erase under BUSY either comes before it, and
+ * has put its reference by then, or finds the word frozen, and is refused.
  *
  * REPLACE goes with BUSY where the owner is frozenref_slot_replace() and lookups should wait for
  * it. Whoever takes a slot or an object issues a release fence before the first write to the slot
- * or the payload, for readers that hold no reference: see still_there() in registry_lookup.c.
+ * or the payload, for readers that hold no reference: see frozenref__slot_is_still().
  */
 #include <errno.h>
 #include <limits.h>
@@ -293,12 +299,6 @@ static void link_tails(const struct frozenref_registry *reg, uint64_t head, uint
 	}
 }
 
-/* Numbers go round to 1: 0 is what a purge leaves, and what no valid handle has. */
-static uint32_t next_number(uint32_t number)
-{
-	return number == UINT32_MAX ? 1 : number + 1;
-}
-
 /*
  * A sequence and a generation that the pfn has not had, not even before its leaf was purged: then
  * they are 0 now, and go on from the largest of all that the purge forgot.
@@ -444,7 +444,7 @@ static struct ended empty(struct frozenref_registry *reg, struct frozenref_slot 
 		.npages = frozenref_slot_npages(reg, slot),
 	};
 
-	/* Pairs with the acquire fence of still_there(). */
+	/* Pairs with the acquire fence of frozenref__slot_is_still(). */
 	frozenref__fence(release);
 	if (releasing) {
 		/* Relaxed: the release of leave() comes behind it. */
@@ -484,149 +484,9 @@ bool frozenref__slot_put_slow(struct frozenref_registry *reg, struct frozenref_s
 	return false;
 }
 
-/* -------------------------------------------------------------------------------------- erase */
-
-int frozenref_registry_erase(struct frozenref_registry *reg, uint64_t pfn)
+void *frozenref__registry_evict(struct frozenref_registry *reg, struct frozenref_slot *slot)
 {
-	struct frozenref_slot *head;
-	uint32_t flags;
-
-	if (!reg)
-		return -EINVAL;
-	if (check_range(reg, pfn, 1))
-		return -ERANGE;
-	for (;;) {
-		uint32_t found;
-
-		head = frozenref__find_head(reg, pfn, &flags);
-		if (!head || flags & FROZENREF__SLOT_ERASED)
-			return -ENOENT;
-		/*
-		 * Only an owner's BUSY goes with a frozen word; a freeze that is being tried does
-		 * not.
-		 */
-		if (flags & FROZENREF__SLOT_BUSY && frozenref_is_frozen(&head->ref))
-			return -EBUSY;
-		/* Acquire: with the insert's release, the word is live. Release: for unbusy(). */
-		found = frozenref__cas32(&head->flags, flags, flags | FROZENREF__SLOT_ERASED,
-					 acq_rel);
-		if (found == flags)
-			break;
-	}
-	/* A freezer may have counted the registry's reference: then unbusy() drops it. */
-	if (!(flags & FROZENREF__SLOT_BUSY))
-		frozenref_slot_put(reg, head);
-	return 0;
-}
-
-/* -------------------------------------------------------------------------- freeze and unfreeze */
-
-/* Ends a freeze, or an attempt, and does what an erase left to us meanwhile. */
-static void unbusy(struct frozenref_registry *reg, struct frozenref_slot *slot)
-{
-	uint32_t busy = FROZENREF__SLOT_BUSY | FROZENREF__SLOT_REPLACE;
-	/* Release: for whoever sets BUSY next. Acquire: the put is on behalf of the erase. */
-	uint32_t flags = frozenref__and32(&slot->flags, ~busy, acq_rel);
-
-	if (flags & FROZENREF__SLOT_ERASED)
-		frozenref_slot_put(reg, slot);
-}
-
-/* Freezes a live object; `busy` says how lookups take it. The caller has checked the count. */
-static bool freeze(struct frozenref_registry *reg, struct frozenref_slot *slot, uint32_t expected,
-		   uint32_t busy)
-{
-	uint32_t flags = frozenref__load32(&slot->flags, relaxed);
-
-	if (!frozenref__slot_is_plain(flags))
-		return false;
-	/*
-	 * Acquire: pairs with the release of insert and unbusy, so that the word is found as they
-	 * left it. Nobody relies on what comes before this: the word's freeze publishes.
-	 */
-	if (frozenref__cas32(&slot->flags, flags, flags | busy, acquire) != flags)
-		return false;
-	if (!frozenref_freeze(&slot->ref, expected)) {
-		unbusy(reg, slot);
-		return false;
-	}
-	/* Before the owner's first write: pairs with the acquire fence of still_there(). */
-	frozenref__fence(release);
-	return true;
-}
-
-bool frozenref_slot_freeze(struct frozenref_registry *reg, struct frozenref_slot *slot,
-			   uint32_t expected)
-{
-	if (!frozenref__count_is_valid(expected, FROZENREF_MAX))
-		return frozenref__bad_count(&slot->ref);
-	return freeze(reg, slot, expected, FROZENREF__SLOT_BUSY);
-}
-
-/* Whether the slot is frozen by an owner; reports misuse if not. */
-static bool is_owned(const struct frozenref_slot *slot)
-{
-	uint32_t word = frozenref__load32(&slot->ref.word, relaxed);
-	uint32_t flags = frozenref__load32(&slot->flags, relaxed);
-
-	if (flags & FROZENREF__SLOT_BUSY && frozenref__word_is_frozen(word))
-		return true;
-	frozenref__misuse(FROZENREF_MISUSE_UNFREEZE_LIVE, &slot->ref, word);
-	return false;
-}
-
-/* Makes the word live for an owner, and all that peeks saw of the object before void. */
-static void publish(struct frozenref_registry *reg, struct frozenref_slot *slot, uint32_t refs)
-{
-	uint32_t sequence = frozenref__load32(&slot->sequence, relaxed);
-
-	/* Relaxed: the word's release publishes it. */
-	frozenref__store32(&slot->sequence, next_number(sequence), relaxed);
-	frozenref_unfreeze(&slot->ref, refs);
-	unbusy(reg, slot);
-}
-
-void frozenref_slot_unfreeze(struct frozenref_registry *reg, struct frozenref_slot *slot,
-			     uint32_t refs)
-{
-	if (!frozenref__count_is_valid(refs, FROZENREF_MAX)) {
-		frozenref__bad_count(&slot->ref);
-		return;
-	}
-	if (is_owned(slot))
-		publish(reg, slot, refs);
-}
-
-void *frozenref_slot_erase_frozen(struct frozenref_registry *reg, struct frozenref_slot *slot)
-{
-	if (!is_owned(slot))
-		return NULL;
 	return empty(reg, slot, false).object;
-}
-
-void frozenref_slot_set_object(struct frozenref_registry *reg, struct frozenref_slot *slot,
-			       void *object)
-{
-	if (!is_owned(slot) || is_compact(&reg->table))
-		return;
-	frozenref__storeptr(&slot->object.address, (uintptr_t)object, relaxed);
-	/* For the caller's writes to memory that a peek at its last user may still be reading. */
-	frozenref__fence(release);
-}
-
-int frozenref_slot_replace(struct frozenref_registry *reg, struct frozenref_slot *slot,
-			   uint32_t expected, void *new_object, void **old_object)
-{
-	if (!reg || !slot || !new_object || is_compact(&reg->table) ||
-	    !frozenref__count_is_valid(expected, FROZENREF_MAX))
-		return -EINVAL;
-	if (!freeze(reg, slot, expected, FROZENREF__SLOT_BUSY | FROZENREF__SLOT_REPLACE))
-		return -EBUSY;
-	if (old_object)
-		*old_object = frozenref_slot_object(slot);
-	frozenref__storeptr(&slot->object.address, (uintptr_t)new_object, relaxed);
-	publish(reg, slot, expected);
-	return 0;
 }
 
 /* ------------------------------------------------------------------------ memory and statistics */

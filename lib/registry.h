@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the registry's sources share: the flags word in parts, and finding a head.
+ * What the registry's sources share: the flags word in parts, finding a head, emptying slots.
  *
- * Used by registry.c, registry_lookup.c and registry_walk.c.
+ * Used by registry.c, registry_freeze.c, registry_lookup.c and registry_walk.c.
  */
 #ifndef FROZENREF_LIB_REGISTRY_H
 #define FROZENREF_LIB_REGISTRY_H
@@ -22,6 +22,12 @@ static inline uint32_t flags_pages(uint32_t flags)
 	return (flags & FROZENREF__SLOT_PAGES) >> FROZENREF__SLOT_PAGES_SHIFT;
 }
 
+/* Numbers go round to 1: 0 is what a purge leaves, and what no valid handle has. */
+static inline uint32_t next_number(uint32_t number)
+{
+	return number == UINT32_MAX ? 1 : number + 1;
+}
+
 /* The slot of the head of the object that covers the pfn, and its flags as they were; or NULL. */
 struct frozenref_slot *frozenref__find_head(const struct frozenref_registry *reg, uint64_t pfn,
 					    uint32_t *flags);
@@ -33,6 +39,9 @@ static inline enum frozenref_state head_state(const struct frozenref_slot *head,
 		return FROZENREF_ERASED;
 	return frozenref_count(&head->ref) ? FROZENREF_LIVE : FROZENREF_FROZEN;
 }
+
+/* Empties an object's slots for whoever owns it frozen, and returns the object. */
+void *frozenref__registry_evict(struct frozenref_registry *reg, struct frozenref_slot *slot);
 
 /* How often a put of the last reference was overtaken by a lookup. */
 uint64_t frozenref__registry_revivals(const struct frozenref_registry *reg);

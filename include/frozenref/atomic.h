@@ -14,7 +14,7 @@
  *	frozenref__load32(p, order)		relaxed, acquire
  *	frozenref__store32(p, v, order)		relaxed, release
  *	frozenref__add32(p, n, order)		relaxed, acquire, release; returns the OLD value
- *	frozenref__and32(p, mask, order)	acq_rel; returns the OLD value
+ *	frozenref__and32(p, mask, order)	release, acq_rel; returns the OLD value
  *	frozenref__cas32(p, old, new, order)	relaxed, acquire, release, acq_rel; strong; returns
  *						the value found, which is `old` if and only if it
  *						stored; a failure orders nothing
@@ -92,18 +92,22 @@
 # define frozenref__fence(order) (FROZENREF__AO_FENCE_##order())
 
 /* AO_int_and does not return the old value; this is never on a hot path, so a loop will do. */
-FROZENREF__HELPER uint32_t frozenref__and32_acq_rel(uint32_t *p, uint32_t mask)
-{
-	uint32_t seen = frozenref__load32(p, relaxed);
-
-	for (;;) {
-		uint32_t found = frozenref__cas32(p, seen, seen & mask, acq_rel);
-
-		if (found == seen)
-			return seen;
-		seen = found;
+# define FROZENREF__DEFINE_AND32(order)                                                            \
+	FROZENREF__HELPER uint32_t frozenref__and32_##order(uint32_t *p, uint32_t mask)            \
+	{                                                                                          \
+		uint32_t seen = frozenref__load32(p, relaxed);                                     \
+                                                                                                   \
+		for (;;) {                                                                         \
+			uint32_t found = frozenref__cas32(p, seen, seen & mask, order);            \
+                                                                                                   \
+			if (found == seen)                                                         \
+				return seen;                                                       \
+			seen = found;                                                              \
+		}                                                                                  \
 	}
-}
+
+FROZENREF__DEFINE_AND32(release)
+FROZENREF__DEFINE_AND32(acq_rel)
 
 #else
 

@@ -130,8 +130,7 @@ frozenref_registry_alloc_frozen(struct frozenref_registry *reg, uint64_t first, 
 /*
  * Takes an object out, through any of its pfns: lookups miss it from now on, the registry's own
  * reference is dropped, holders keep theirs. -ENOENT: nothing there, or erased already; -EBUSY: an
- * owner holds it frozen; -ERANGE, -EINVAL. An erase during which a freeze succeeds may return 0 all
- * the same: the owner has an erased object then, and its unfreeze drops the registry's reference.
+ * owner holds it frozen; -ERANGE, -EINVAL. Of an erase and a freeze that meet only one succeeds.
  */
 FROZENREF__API int frozenref_registry_erase(struct frozenref_registry *reg, uint64_t pfn);
 
@@ -243,7 +242,8 @@ FROZENREF__INLINE bool frozenref_slot_put_left(struct frozenref_registry *reg,
 /*
  * Freezes a live object that has exactly `expected` references, the registry's own included: 1 if
  * nobody else may hold it, 2 if only the caller does. False if it has any other number, was erased,
- * or another freeze is going on. A passing lookup can make it fail for a moment.
+ * or another freeze is going on. A passing lookup or erase can make it fail for a moment; if an
+ * erase does, the reference it leaves to this call may be the last, and run release().
  */
 FROZENREF__API FROZENREF__MUST_CHECK bool frozenref_slot_freeze(struct frozenref_registry *reg,
 								struct frozenref_slot *slot,

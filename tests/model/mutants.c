@@ -107,6 +107,8 @@ static bool matches(const struct mutant_rule *rule, const struct model_op *op, c
 		return false;
 	if (rule->order != MODEL_relaxed && rule->order != op->order)
 		return false;
+	if (rule->text && strcmp(rule->text, op->text))
+		return false;
 	return !rule->after || (before && !strcmp(rule->after, before));
 }
 
@@ -247,6 +249,28 @@ static int erase_under_freezer(struct frozenref_registry *reg, uint64_t pfn)
 	return -ENOENT;
 }
 
+/* Leaves the reference to a freezer, but does not keep it from winning the word meanwhile. */
+static int erase_unheld(struct frozenref_registry *reg, uint64_t pfn)
+{
+	struct frozenref_slot *slot = frozenref_registry_slot(reg, pfn);
+
+	while (slot) {
+		uint32_t flags = frozenref__load32(&slot->flags, acquire);
+
+		if (!(flags & FROZENREF__SLOT_USED) || flags & FROZENREF__SLOT_ERASED)
+			break;
+		if (flags & FROZENREF__SLOT_BUSY && frozenref_is_frozen(&slot->ref))
+			return -EBUSY;
+		if (frozenref__cas32(&slot->flags, flags, flags | FROZENREF__SLOT_ERASED,
+				     acq_rel) != flags)
+			continue;
+		if (!(flags & FROZENREF__SLOT_BUSY))
+			(void)frozenref_slot_put(reg, slot);
+		return 0;
+	}
+	return -ENOENT;
+}
+
 /* Gets whatever is on the pfn now. */
 static struct frozenref_slot *try_get_handle_any(struct frozenref_registry *reg,
 						 struct frozenref_handle handle)
@@ -330,6 +354,9 @@ static bool peek_no_middle(struct frozenref_registry *reg, uint64_t pfn, size_t 
 }
 
 /* ------------------------------------------------------------------------------------ the table */
+
+/* The flags of one page's head that somebody has frozen, or tries to. */
+#define BUSY_HEAD (FROZENREF__SLOT_USED | FROZENREF__SLOT_BUSY | 1u << FROZENREF__SLOT_PAGES_SHIFT)
 
 /* clang-format off */
 #define WEAKER(weaker, in, what) \
@@ -453,29 +480,50 @@ const struct mutant mutants[] = {
 	{ .name = "the end: clears flags relaxed", .scenario = "reg-reinsert",
 	  .rules = { WEAKER(relaxed, "empty_slots", MODEL_STORE) } },
 	{ .name = "erase: marks in two steps", .scenario = "reg-erase-erase",
-	  .rules = { CAS_BECOMES(MUTANT_LOAD_STORE, "frozenref_registry_erase") } },
-	{ .name = "erase: drops under a freezer", .scenario = "reg-erase-freeze-get",
-	  .calls = { .erase = erase_under_freezer },
-	  .rules = { { .action = MUTANT_CLEAR, .argument = FROZENREF__SLOT_ERASED,
-		       .function = "unbusy", .kind = MODEL_AND } } },
+	  .rules = { CAS_BECOMES(MUTANT_LOAD_STORE, "try_erase") } },
+	{ .name = "erase: drops under a freezer", .scenario = "reg-erase-or-freeze-get",
+	  .calls = { .erase = erase_under_freezer } },
 	{ .name = "unfreeze: forgets what an erase left", .scenario = "reg-erase-freeze",
 	  .rules = { { .action = MUTANT_CLEAR, .argument = FROZENREF__SLOT_ERASED,
 		       .function = "unbusy", .kind = MODEL_AND } } },
 	{ .name = "freeze: marks in two steps", .scenario = "reg-erase-freeze",
 	  .rules = { CAS_BECOMES(MUTANT_LOAD_STORE, "freeze") } },
+	{ .name = "freeze: does not look for an erase", .scenario = "reg-erase-or-freeze",
+	  .rules = { { .action = MUTANT_CLEAR, .argument = FROZENREF__SLOT_ERASED,
+		       .function = "freeze", .kind = MODEL_LOAD,
+		       .after = "frozenref_freeze" } } },
+	{ .name = "freeze: keeps the word of what was erased", .scenario = "reg-erase-or-freeze",
+	  .rules = { { .action = MUTANT_SKIP, .function = "frozenref_unfreeze",
+		       .kind = MODEL_STORE } } },
+	{ .name = "erase: no reference under a freezer", .scenario = "reg-erase-or-freeze",
+	  .calls = { .erase = erase_unheld } },
+	{ .name = "erase: takes any frozen word for an owner's", .scenario = "reg-erase-or-hand",
+	  .rules = { { .action = MUTANT_SKIP, .argument = BUSY_HEAD, .function = "has_owner",
+		       .kind = MODEL_LOAD, .text = "&head->flags" } } },
+	{ .name = "erase: of whichever object", .scenario = "reg-erase-in-vain",
+	  .rules = { { .action = MUTANT_SKIP, .function = "has_owner", .kind = MODEL_LOAD,
+		       .text = "&head->sequence" } } },
 
 	/* Erase and freeze: the orders of their operations on flags, and who fails when. */
-	{ .name = "erase: acquire", .scenario = "reg-erase-aside",
-	  .rules = { WEAKER(acquire, "frozenref_registry_erase", MODEL_CAS) } },
-	{ .name = "erase: release", .scenario = "reg-erase-freeze",
-	  .rules = { WEAKER(release, "frozenref_registry_erase", MODEL_CAS) } },
+	{ .name = "erase: relaxed", .scenario = "reg-erase-freeze",
+	  .rules = { WEAKER(relaxed, "try_erase", MODEL_CAS) } },
+	{ .name = "has_owner: the sequence relaxed", .scenario = "reg-erase-in-vain",
+	  .rules = { { .action = MUTANT_ORDER, .argument = MODEL_relaxed,
+		       .function = "has_owner", .kind = MODEL_LOAD, .order = MODEL_acquire,
+		       .text = "&head->sequence" } } },
+	{ .name = "has_owner: the word relaxed", .scenario = "reg-erase-in-vain",
+	  .rules = { { .action = MUTANT_ORDER, .argument = MODEL_relaxed,
+		       .function = "has_owner", .kind = MODEL_LOAD,
+		       .text = "&head->ref.word" } } },
+	{ .name = "has_owner: flags relaxed", .scenario = "reg-erase-in-vain",
+	  .rules = { { .action = MUTANT_ORDER, .argument = MODEL_relaxed,
+		       .function = "has_owner", .kind = MODEL_LOAD,
+		       .text = "&head->flags" } } },
 	{ .name = "freeze: marks relaxed", .scenario = "reg-hand-fresh",
 	  .rules = { WEAKER(relaxed, "freeze", MODEL_CAS) } },
-	{ .name = "unbusy: acquire", .scenario = "reg-erase-freeze",
-	  .rules = { WEAKER(acquire, "unbusy", MODEL_AND) } },
-	{ .name = "unbusy: release", .scenario = "reg-erase-aside",
-	  .rules = { WEAKER(release, "unbusy", MODEL_AND) } },
-	{ .name = "find_head: relaxed", .scenario = "reg-take-erase",
+	{ .name = "unbusy: relaxed", .scenario = "reg-erase-freeze",
+	  .rules = { WEAKER(relaxed, "unbusy", MODEL_AND) } },
+	{ .name = "find_head: relaxed", .scenario = "reg-replace",
 	  .rules = { WEAKER(relaxed, "find_head", MODEL_LOAD) } },
 	{ .name = "lookup: does not wait for a replace", .scenario = "reg-replace",
 	  .rules = { { .action = MUTANT_CLEAR, .argument = FROZENREF__SLOT_REPLACE,
@@ -487,8 +535,8 @@ const struct mutant mutants[] = {
 	{ .name = "erase: kept out by a freeze that is tried",
 	  .scenario = "reg-freeze-in-vain-erase",
 	  .rules = { { .action = MUTANT_SKIP, .argument = 0,
-		       .function = "frozenref_is_frozen", .kind = MODEL_LOAD,
-		       .after = "find_head" } } },
+		       .function = "has_owner", .kind = MODEL_LOAD,
+		       .text = "&head->ref.word" } } },
 
 	/* Trim. */
 	{ .name = "trim: an insert does not wait for it", .scenario = "trim-insert",

@@ -34,6 +34,7 @@ struct mutant_rule {
 	enum model_kind kind;
 	const char *after;	/* the function of the thread's operation before; NULL: any */
 	enum model_order order; /* what they ask for; MODEL_relaxed: any */
+	const char *text;	/* their address, as the source has it; NULL: any */
 };
 
 struct mutant {

@@ -75,6 +75,58 @@ static void freeze_held_2(void)
 	(void)frozenref_slot_put(reg, slots);
 }
 
+/* Counts the registry's reference and the one it holds; what it owns then nobody has erased. */
+static void evict_held_2(void)
+{
+	if (!model_calls.slot_freeze(reg, slots, 2)) {
+		(void)frozenref_slot_put(reg, slots);
+		return;
+	}
+	model_witness();
+	objects.result[2] = 1;
+	model_assert(!frozenref_slot_is_erased(slots));
+	evict(2, slots);
+}
+
+/* The same from outside, on whatever is there. */
+static void evict_2(void)
+{
+	struct frozenref_slot *slot = frozenref_registry_slot(reg, 0);
+
+	if (!slot || !model_calls.slot_freeze(reg, slot, 1))
+		return;
+	model_witness();
+	objects.result[2] = 1;
+	model_assert(!frozenref_slot_is_erased(slot));
+	evict(2, slot);
+}
+
+/* In the middle of a freeze. */
+static void setup_being_frozen(void)
+{
+	setup_one();
+	slots->flags |= FROZENREF__SLOT_BUSY;
+}
+
+/* Ends it in vain, and tries to freeze the next object on the pfn with more references than it has. */
+static void freeze_two_in_vain_2(void)
+{
+	uint32_t flags = frozenref__and32(&slots->flags, ~FROZENREF__SLOT_BUSY, acq_rel);
+
+	if (flags & FROZENREF__SLOT_ERASED)
+		(void)frozenref_slot_put(reg, slots);
+	objects.result[2] = frozenref_registry_erase(reg, 0);
+	if (objects.result[2] || insert_new(1, 0, 1))
+		return;
+	model_witness();
+	model_assert(!model_calls.slot_freeze(reg, slots, 3));
+}
+
+static void erase_1(void)
+{
+	objects.result[1] = model_calls.erase(reg, 0);
+}
+
 static void insert_1(void)
 {
 	model_assert(insert_new(1, 0, 1) == 0);
@@ -108,6 +160,32 @@ static void check_one_erase(void)
 {
 	check_quiet();
 	model_assert((objects.result[0] == 0) + (objects.result[2] == 0) == 1);
+}
+
+/* Either the eraser has taken the object out, or the freezer; and one was refused by the other. */
+static void check_erased_or_evicted(void)
+{
+	check_quiet();
+	model_assert((objects.result[0] == 0) + objects.result[2] == 1);
+	model_assert(!is_there(0));
+}
+
+/* The same of two erasers, of whom only an owner refuses one. */
+static void check_one_took_it(void)
+{
+	check_quiet();
+	model_assert((objects.result[0] == 0) + (objects.result[1] == 0) + objects.result[2] == 1);
+	model_assert(objects.result[2] ||
+		     (objects.result[0] != -EBUSY && objects.result[1] != -EBUSY));
+	model_assert(!is_there(0));
+}
+
+/* -EBUSY is the answer of an owner alone, and here was none. */
+static void check_not_refused(void)
+{
+	check_quiet();
+	model_assert(objects.result[0] == 0 || objects.result[0] == -ENOENT);
+	model_assert(objects.result[0] == 0 || objects.result[2] == 0);
 }
 
 /* The holder leaves when all is over. */
@@ -177,6 +255,18 @@ const struct model_scenario model_scenarios_freeze[] = {
 	{ .name = "reg-erase-aside", .about = "what an eraser did, and a freezer that drops for it",
 	  .setup = setup_held, .thread = { write_and_erase_0, freeze_held_2 },
 	  .check = check_quiet, .teardown = teardown, .quick = 1, .witnessed = 1 },
+	{ .name = "reg-erase-or-freeze", .about = "erase against freeze: one of them fails",
+	  .setup = setup_held, .thread = { erase_0, evict_held_2 },
+	  .check = check_erased_or_evicted, .teardown = teardown, .quick = 1, .witnessed = 1 },
+	{ .name = "reg-erase-or-freeze-get", .about = "the same, and a lookup",
+	  .setup = setup_held, .thread = { erase_0, look_up_1, evict_held_2 },
+	  .check = check_erased_or_evicted, .teardown = teardown, .witnessed = 1 },
+	{ .name = "reg-erase-or-hand", .about = "erase against erase against a clock hand",
+	  .setup = setup_one, .thread = { erase_0, erase_1, evict_2 },
+	  .check = check_one_took_it, .teardown = teardown, .witnessed = 1 },
+	{ .name = "reg-erase-in-vain", .about = "erase against freezes in vain of one object and the next",
+	  .setup = setup_being_frozen, .thread = { erase_0, freeze_two_in_vain_2 },
+	  .check = check_not_refused, .teardown = teardown, .witnessed = 1 },
 	{ .name = "reg-hand-fresh", .about = "a hand at the slot of an object just inserted",
 	  .setup = setup_empty, .thread = { hand_at_slot_0, insert_1 },
 	  .check = check_quiet, .teardown = teardown, .quick = 1, .witnessed = 1 },
