@@ -58,14 +58,14 @@ static FROZENREF__COLD void *try_get_locked(struct frozenref_index *index, uint3
 {
 	void *found;
 
-	frozenref__add32(&index_stripe(index, hash)->locked, 1, relaxed);
+	(void)frozenref__add32(&index_stripe(index, hash)->locked, 1, relaxed);
 	(void)frozenref__index_find_locked(index, hash, key, NULL, &found);
 	return found;
 }
 
 static FROZENREF__COLD bool may_restart(struct stripe *stripe, unsigned *restarts)
 {
-	frozenref__add32(&stripe->restarts, 1, relaxed);
+	(void)frozenref__add32(&stripe->restarts, 1, relaxed);
 	if (++*restarts > RESTARTS_MAX)
 		return false;
 	FROZENREF__WAIT();
