@@ -224,44 +224,77 @@ static void default_handler(enum frozenref_misuse kind, const frozenref_t *ref, 
 }
 
 /*
- * The handlers set so far, in a ring: a misuse reads the newest pair without a lock, since it may
- * happen in a signal handler that interrupted frozenref_set_misuse_handler().
+ * A handler and its argument. They must be read together, also by a signal handler that has
+ * interrupted frozenref_set_misuse_handler(), and also in a child whose parent's other threads were
+ * in the midst of it: so there is no lock, and a pair that others can see is never written again,
+ * nor freed. A pair that is set again is found again, so that programs which set and restore
+ * handlers all their life do not grow.
  */
-enum { RING = 8 };
+struct pair {
+	frozenref_misuse_fn *handler;
+	void *arg;
+	uintptr_t next;
+};
 
-static struct {
-	uintptr_t handler;
-	uintptr_t arg;
-} ring[RING];
+static uintptr_t pairs;	  /* all that were ever set, the last one first */
+static uintptr_t current; /* the one that is set; 0: the default */
 
-static uint32_t newest;
-static uint32_t setting;
-
-/* The newest pair; false if it was overwritten while it was being read. */
-static bool read_newest(uintptr_t *handler, uintptr_t *arg)
+/* The first few come from here, for programs that have no malloc yet. */
+static struct pair *new_pair(void)
 {
-	/* Acquire: pairs with the release that published the pair. */
-	uint32_t at = frozenref__load32(&newest, acquire);
+	enum { FEW = 8 };
+	static struct pair few[FEW];
+	static uint32_t used;
 
-	/*
-	 * Acquire: pairs with the release of the setter that reuses this place, RING settings
-	 * later; having seen its pair, the load below sees how far `newest` had moved by then.
-	 */
-	*handler = frozenref__loadptr(&ring[at % RING].handler, acquire);
-	*arg = frozenref__loadptr(&ring[at % RING].arg, acquire);
-	return frozenref__load32(&newest, relaxed) - at < RING - 1;
+	/* Relaxed, both: it only counts. */
+	if (frozenref__load32(&used, relaxed) < FEW) {
+		uint32_t mine = frozenref__add32(&used, 1, relaxed);
+
+		if (mine < FEW)
+			return &few[mine];
+	}
+	return malloc(sizeof(struct pair));
+}
+
+/* The pair of the two, made if need be; NULL if there is no memory for it. */
+static const struct pair *find_pair(frozenref_misuse_fn *handler, void *arg)
+{
+	/* Acquire: pairs with the release that linked it. */
+	uintptr_t first = frozenref__loadptr(&pairs, acquire);
+	struct pair *made;
+
+	for (uintptr_t at = first; at; at = ((const struct pair *)at)->next) {
+		const struct pair *pair = (const struct pair *)at;
+
+		if (pair->handler == handler && pair->arg == arg)
+			return pair;
+	}
+	made = new_pair();
+	if (!made)
+		return NULL;
+	made->handler = handler;
+	made->arg = arg;
+	for (;;) {
+		uintptr_t found;
+
+		made->next = first;
+		/* Release: publishes the pair; and, with acquire, those behind it. */
+		found = frozenref__casptr(&pairs, first, (uintptr_t)made, acq_rel);
+		if (found == first)
+			return made;
+		/* A compare-and-swap that fails orders nothing. */
+		first = frozenref__loadptr(&pairs, acquire);
+	}
 }
 
 void frozenref__misuse(enum frozenref_misuse kind, const frozenref_t *ref, uint32_t word)
 {
-	uintptr_t handler;
-	uintptr_t arg;
+	/* Acquire: pairs with the release of whoever set it. */
+	const struct pair *pair = (const struct pair *)frozenref__loadptr(&current, acquire);
 
 	FROZENREF__PROBE(misuse, ref, word);
-	while (!read_newest(&handler, &arg))
-		continue;
-	if (handler)
-		((frozenref_misuse_fn *)handler)(kind, ref, word, (void *)arg);
+	if (pair)
+		pair->handler(kind, ref, word, pair->arg);
 	else
 		default_handler(kind, ref, word, NULL);
 }
@@ -269,24 +302,24 @@ void frozenref__misuse(enum frozenref_misuse kind, const frozenref_t *ref, uint3
 frozenref_misuse_fn *frozenref_set_misuse_handler(frozenref_misuse_fn *handler, void *arg,
 						  void **old_arg)
 {
-	frozenref_misuse_fn *old;
-	uint32_t at;
+	const struct pair *pair = handler ? find_pair(handler, arg) : NULL;
+	const struct pair *old;
+	uintptr_t found;
 
-	/* Acquire: pairs with the release at the end; setters are few and take turns. */
-	while (frozenref__cas32(&setting, 0, 1, acquire) != 0)
-		continue;
-	at = frozenref__load32(&newest, relaxed);
-	old = (frozenref_misuse_fn *)frozenref__loadptr(&ring[at % RING].handler, relaxed);
+	do {
+		found = frozenref__loadptr(&current, acquire);
+		/*
+		 * Without memory what is set stays. Release: publishes what its handler will use;
+		 * the pair itself, and the old one, are there for whoever acquires it.
+		 */
+	} while ((pair || !handler) &&
+		 frozenref__casptr(&current, found, (uintptr_t)pair, acq_rel) != found);
+	old = (const struct pair *)found;
+	if (handler && !pair)
+		errno = ENOMEM;
 	if (old_arg)
-		*old_arg = (void *)frozenref__loadptr(&ring[at % RING].arg, relaxed);
-	/* Release, both: for a reader who is late, see read_newest(). */
-	frozenref__storeptr(&ring[(at + 1) % RING].handler, (uintptr_t)handler, release);
-	frozenref__storeptr(&ring[(at + 1) % RING].arg, (uintptr_t)arg, release);
-	/* Release: publishes the pair. */
-	frozenref__store32(&newest, at + 1, release);
-	/* Release: pairs with the acquire of the next setter. */
-	frozenref__store32(&setting, 0, release);
-	return old;
+		*old_arg = old ? old->arg : NULL;
+	return old ? old->handler : NULL;
 }
 
 void frozenref__misuse_of_object(enum frozenref_misuse kind, const frozenref_t *ref, uint32_t word,

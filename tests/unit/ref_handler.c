@@ -46,7 +46,7 @@ Test(ref_handler, is_called_with_its_argument)
 	frozenref_t ref = FROZENREF_INIT;
 	int args[40];
 
-	/* More settings than the library keeps. */
+	/* More than the library has room for without malloc. */
 	for (int i = 0; i < 40; i++) {
 		(void)frozenref_set_misuse_handler(remember_arg, &args[i], NULL);
 		cr_assert(!frozenref_put_and_lock(&ref));
@@ -152,6 +152,36 @@ Test(ref_handler, never_gets_the_argument_of_another)
 		cr_assert(pthread_join(setters[i], NULL) == 0);
 	cr_assert(mixed_pairs == 0);
 	cr_assert(pairs_seen[0] + pairs_seen[1] == 100000);
+}
+
+/*
+ * A child has a handler to set whatever the other threads of its parent were in the midst of, and
+ * is not kept waiting for them.
+ */
+Test(ref_handler, can_be_set_after_any_fork)
+{
+	pthread_t setters[2];
+
+	for (int i = 0; i < 2; i++)
+		cr_assert(pthread_create(&setters[i], NULL, keep_setting, NULL) == 0);
+	for (int i = 0; i < 100; i++) {
+		int status;
+		pid_t child = fork();
+
+		cr_assert(child >= 0);
+		if (child == 0) {
+			frozenref_t ref = FROZENREF_INIT;
+
+			(void)alarm(20);
+			(void)frozenref_set_misuse_handler(remember_arg, &ref, NULL);
+			_exit(frozenref_put_and_lock(&ref) || seen_arg != &ref);
+		}
+		cr_assert(waitpid(child, &status, 0) == child);
+		cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0, "child %d", i);
+	}
+	__atomic_store_n(&setters_stop, 1, __ATOMIC_RELAXED);
+	for (int i = 0; i < 2; i++)
+		cr_assert(pthread_join(setters[i], NULL) == 0);
 }
 
 /* -------------------------------------------------------------------------------- the default */

@@ -55,6 +55,7 @@
 #define frozenref__cas32(p, old, new, order) (cas_##order((p), (old), (new)))
 #define frozenref__loadptr(p, order)	     frozenref__load32(p, order)
 #define frozenref__storeptr(p, v, order)     frozenref__store32(p, v, order)
+#define frozenref__casptr(p, old, new, order) (casptr_##order((p), (old), (new)))
 
 /* One function for each order: the builtins want a constant. */
 #define DEFINE_ADD(order)                                            \
@@ -72,9 +73,8 @@ DEFINE_ADD(release)
 static inline uint32_t cas_acquire(uint32_t *p, uint32_t old, uint32_t desired)
 {
 #ifdef CAS_ACQUIRE_FAILS
-	/* What a weak one may do at any time. Those who take a lock expect 0, and do try again. */
-	if (old != 0)
-		return ~old;
+	/* What a weak one may do at any time. */
+	return ~old;
 #endif
 #ifdef CAS_ACQUIRE_SPLIT
 	uint32_t found = __atomic_load_n(p, __ATOMIC_ACQUIRE);
@@ -107,6 +107,13 @@ static inline uint32_t cas_relaxed(uint32_t *p, uint32_t old, uint32_t desired)
 #else
 	__atomic_compare_exchange_n(p, &old, desired, 0, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
 #endif
+	return old;
+}
+
+/* Never a fault's: only frozenref_set_misuse_handler() has it. */
+static inline uintptr_t casptr_acq_rel(uintptr_t *p, uintptr_t old, uintptr_t desired)
+{
+	__atomic_compare_exchange_n(p, &old, desired, 0, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
 	return old;
 }
 
