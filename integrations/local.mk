@@ -1,3 +1,4 @@
 # What ties the library to other software; each has a folder and a fragment of its own.
 
+include integrations/gdb/local.mk
 include integrations/meson/local.mk

@@ -6,6 +6,7 @@ dist_man_MANS = \
 	docs/man/FROZENREF_VERSION.3 \
 	docs/man/frozenref-cache.7 \
 	docs/man/frozenref-cxx.7 \
+	docs/man/frozenref-gdb.7 \
 	docs/man/frozenref-index.7 \
 	docs/man/frozenref-memory-model.7 \
 	docs/man/frozenref-probes.7 \
