@@ -11,6 +11,16 @@
 
 /* ------------------------------------------------------------------------------------ finding */
 
+/* The slot that a tail says is its head's. */
+static inline struct frozenref_slot *tail_head(const struct frozenref__table *table, uint64_t pfn,
+					       struct frozenref_slot *slot, uint64_t distance)
+{
+	/* Mostly in the same leaf, and then it need not be looked for. */
+	if (distance <= pfn % LEAF_SLOTS)
+		return slot_before(table, slot, distance);
+	return frozenref__table_slot(table, pfn - distance);
+}
+
 /* The head, its flags, and how many pfns before this one it is; or NULL. */
 static inline struct frozenref_slot *find_head(const struct frozenref_registry *reg, uint64_t pfn,
 					       uint32_t *flags, uint64_t *distance)
@@ -25,11 +35,7 @@ static inline struct frozenref_slot *find_head(const struct frozenref_registry *
 	if (!(*flags & FROZENREF__SLOT_TAIL))
 		return *flags & FROZENREF__SLOT_USED ? slot : NULL;
 	*distance = flags_pages(*flags);
-	/* Mostly in the same leaf, and then it need not be looked for. */
-	if (*distance <= pfn % LEAF_SLOTS)
-		slot = slot_before(&reg->table, slot, *distance);
-	else
-		slot = frozenref__table_slot(&reg->table, pfn - *distance);
+	slot = tail_head(&reg->table, pfn, slot, *distance);
 	/* There is a head wherever there was a tail; gcc does not know that, and warns. */
 	if (!slot)
 		return NULL;
@@ -284,7 +290,7 @@ enum frozenref_state frozenref_registry_handle_state(struct frozenref_registry *
 static const struct frozenref_slot *peek_head(const struct frozenref_registry *reg, uint64_t pfn,
 					      uint64_t *distance)
 {
-	const struct frozenref_slot *slot = frozenref__table_slot(&reg->table, pfn);
+	struct frozenref_slot *slot = frozenref__table_slot(&reg->table, pfn);
 	uint32_t flags;
 
 	*distance = 0;
@@ -294,7 +300,7 @@ static const struct frozenref_slot *peek_head(const struct frozenref_registry *r
 	if (!(flags & FROZENREF__SLOT_TAIL))
 		return slot;
 	*distance = flags_pages(flags);
-	return frozenref__table_slot(&reg->table, pfn - *distance);
+	return tail_head(&reg->table, pfn, slot, *distance);
 }
 
 /* What registry.h's own peek leaves: tails, far pfns, many pages, odd bytes, and all that fails. */
