@@ -62,7 +62,7 @@ coverage)
 esac
 
 if [ $plain = yes ]; then
-	export CRITERION_CFLAGS="-I$PWD/check/source/tests/unit/plain" CRITERION_LIBS=-lpthread
+	common="$common --without-criterion"
 fi
 
 # make does not see that the flags above have changed: then all is built anew.

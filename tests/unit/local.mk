@@ -2,7 +2,6 @@
 # Unit tests. Those of the counter and the registry are built twice from the same sources: with the
 # inline functions, and with the library's symbols of the same names.
 
-if HAVE_CRITERION
 unit_programs = \
 	tests/unit/cache \
 	tests/unit/cache_symbols \
@@ -12,15 +11,32 @@ unit_programs = \
 	tests/unit/ref_zones \
 	tests/unit/registry \
 	tests/unit/registry_symbols
+
+# For what runs them elsewhere.
+.PHONY: list-unit-programs
+list-unit-programs:
+	@echo $(unit_programs)
+
+# What stands in for Criterion.
+if HAVE_CRITERION
+unit_runner =
 else
-unit_programs =
+unit_runner = tests/unit/plain/libplain.la
+check_LTLIBRARIES += tests/unit/plain/libplain.la
 endif
+tests_unit_plain_libplain_la_SOURCES = \
+	tests/unit/plain/criterion/criterion.h \
+	tests/unit/plain/process_fork.c \
+	tests/unit/plain/runner.c \
+	tests/unit/plain/runner.h
+tests_unit_plain_libplain_la_CPPFLAGS = -I$(top_srcdir)/tests/unit/plain $(AM_CPPFLAGS)
 
 unit_cflags = $(AM_CFLAGS) $(CRITERION_CFLAGS)
-unit_libs = lib/libfrozenref.la $(CRITERION_LIBS)
+unit_libs = lib/libfrozenref.la $(unit_runner) $(CRITERION_LIBS)
 
 unit_ref_sources = \
 	tests/unit/misuse.h \
+	tests/unit/process.h \
 	tests/unit/ref.c \
 	tests/unit/ref_handler.c \
 	tests/unit/ref_misuse.c
@@ -55,7 +71,7 @@ tests_unit_ref_zones_SOURCES = lib/ref.c tests/unit/ref_zones.c tests/unit/zones
 tests_unit_ref_zones_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tests/unit \
 	-DFROZENREF_ATOMIC_BACKEND='"zones_atomic.h"'
 tests_unit_ref_zones_CFLAGS = $(unit_cflags)
-tests_unit_ref_zones_LDADD = $(CRITERION_LIBS)
+tests_unit_ref_zones_LDADD = $(unit_runner) $(CRITERION_LIBS)
 
 unit_registry_sources = \
 	tests/unit/misuse.h \
@@ -100,7 +116,6 @@ unit_scripts = \
 
 EXTRA_DIST += \
 	$(unit_scripts) \
-	tests/unit/hotpath.c \
-	tests/unit/plain/criterion/criterion.h
+	tests/unit/hotpath.c
 check_PROGRAMS += $(unit_programs)
 TESTS += $(unit_programs) $(unit_scripts)
