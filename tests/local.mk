@@ -14,4 +14,5 @@ include tests/fuzz/local.mk
 include tests/usdt/local.mk
 include tests/lint/local.mk
 include tests/man/local.mk
+include tests/portability/local.mk
 include tests/sanitizers.mk
