@@ -2,7 +2,8 @@
 /*
  * What lib/ adds to the backends' interface: mapping in one step, and asking how much is resident.
  *
- * Used by table.c; the functions are in backend_mmap.c and work with any backend.
+ * Used by table.c; the functions are in backend.c, and those that ask the system in backend_mmap.c
+ * or backend_win32.c. All of them work with any backend.
  */
 #ifndef FROZENREF_LIB_BACKEND_H
 #define FROZENREF_LIB_BACKEND_H
@@ -16,6 +17,9 @@ int frozenref__backend_is_valid(const struct frozenref_backend *backend);
 int frozenref__backend_map(const struct frozenref_backend *backend, size_t size, size_t align,
 			   void **address);
 void frozenref__backend_unmap(const struct frozenref_backend *backend, void *address, size_t size);
+
+/* The least that the system gives or takes back, in bytes. */
+size_t frozenref__page_size(void);
 
 /* A size as the system counts it, in whole pages. */
 size_t frozenref__backend_rounded(size_t size);

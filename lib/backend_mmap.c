@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The default backend: anonymous private memory from mmap(2), and what lib/backend.h adds to it.
+ * The default backend: anonymous private memory from mmap(2), and what only the system knows of it.
  *
- * Called by table.c. Relies on mmap, mprotect, madvise and mincore. Reserved memory is
- * inaccessible, counts against no overcommit limit, and stays out of core dumps until it is
- * committed.
+ * Called through struct frozenref_backend and by backend.c; on Windows backend_win32.c is compiled
+ * instead. Relies on mmap, mprotect, madvise and mincore. Reserved memory is inaccessible, counts
+ * against no overcommit limit, and stays out of core dumps until it is committed.
  */
 #include <config.h>
 
@@ -20,16 +20,6 @@
 #ifndef MAP_NORESERVE
 # define MAP_NORESERVE 0
 #endif
-
-static size_t page_size(void)
-{
-	return (size_t)sysconf(_SC_PAGESIZE);
-}
-
-size_t frozenref__backend_rounded(size_t size)
-{
-	return (size + page_size() - 1) & ~(page_size() - 1);
-}
 
 /*
  * Cuts a mapping down to the aligned part in its middle. Unmapping at an end cannot run out of
@@ -49,7 +39,7 @@ static void *cut(char *mapped, size_t mapped_size, size_t size, size_t align)
 
 static int reserve(void *context, size_t size, size_t align, void **address)
 {
-	size_t page = page_size();
+	size_t page = frozenref__page_size();
 	size_t slack = align > page ? align - page : 0;
 	void *mapped;
 
@@ -151,40 +141,17 @@ const struct frozenref_backend *frozenref_mmap_hugepage_backend(void)
 	return &backend;
 }
 
-/* -------------------------------------------------------------------------------- any backend */
+/* ------------------------------------------------------------------------------- for lib/ itself */
 
-int frozenref__backend_is_valid(const struct frozenref_backend *backend)
+size_t frozenref__page_size(void)
 {
-	return backend->size == sizeof(*backend) && backend->reserve && backend->commit &&
-	       backend->purge && backend->release;
-}
-
-int frozenref__backend_map(const struct frozenref_backend *backend, size_t size, size_t align,
-			   void **address)
-{
-	int err = backend->reserve(backend->context, size, align, address);
-
-	if (err)
-		return err;
-	err = backend->commit(backend->context, *address, size);
-	if (err)
-		frozenref__backend_unmap(backend, *address, size);
-	return err;
-}
-
-void frozenref__backend_unmap(const struct frozenref_backend *backend, void *address, size_t size)
-{
-	/*
-	 * A backend that refuses keeps the range; there is nothing that could be done about it
-	 * here.
-	 */
-	(void)backend->release(backend->context, address, size);
+	return (size_t)sysconf(_SC_PAGESIZE);
 }
 
 size_t frozenref__backend_resident(void *address, size_t size)
 {
 	unsigned char in_memory[256];
-	size_t page = page_size();
+	size_t page = frozenref__page_size();
 	size_t resident = 0;
 	size_t end = frozenref__backend_rounded(size);
 

@@ -18,7 +18,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "backend.h"
 #include "cache.h"
@@ -49,7 +48,7 @@ static int check_config(const struct frozenref_cache_config *config)
 	    config->object_size > FROZENREF_CACHE_OBJECT_MAX)
 		return -EINVAL;
 	if (config->align &&
-	    (!is_power_of_two(config->align) || config->align > (size_t)sysconf(_SC_PAGESIZE)))
+	    (!is_power_of_two(config->align) || config->align > frozenref__page_size()))
 		return -EINVAL;
 	if (config->ref_offset % sizeof(uint32_t) ||
 	    !is_within(config->ref_offset, sizeof(frozenref_t), config->object_size))

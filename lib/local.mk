@@ -2,14 +2,15 @@
 
 lib_LTLIBRARIES += lib/libfrozenref.la
 lib_libfrozenref_la_SOURCES = \
+	lib/backend.c \
 	lib/backend.h \
-	lib/backend_mmap.c \
 	lib/cache.c \
 	lib/cache.h \
 	lib/cache_debug.c \
 	lib/cache_lookup.c \
 	lib/cache_slab.c \
 	lib/config_struct.h \
+	lib/forks.h \
 	lib/index.c \
 	lib/index.h \
 	lib/index_change.c \
@@ -29,6 +30,11 @@ lib_libfrozenref_la_SOURCES = \
 	lib/table.h \
 	lib/thread_local.h \
 	lib/wait.h
+if HOST_WINDOWS
+lib_libfrozenref_la_SOURCES += lib/backend_win32.c
+else
+lib_libfrozenref_la_SOURCES += lib/backend_mmap.c
+endif
 # Hidden by default, so that calls within the library need no indirection.
 lib_libfrozenref_la_CFLAGS = $(AM_CFLAGS) -fvisibility=hidden
 lib_libfrozenref_la_LDFLAGS = -no-undefined -version-info $(FROZENREF_LIBTOOL_VERSION) \

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 
 #include "cache.h"
+#include "forks.h"
 #include "thread_local.h"
 
 /*
@@ -330,7 +331,7 @@ static void set_up(void)
 		pthread_mutex_init(&depot_lock[i].lock, NULL);
 	all.key_error = pthread_key_create(&all.key, on_thread_exit);
 	if (!all.key_error)
-		all.key_error = pthread_atfork(before_fork, after_fork, after_fork_in_child);
+		all.key_error = frozenref__at_fork(before_fork, after_fork, after_fork_in_child);
 }
 
 /* ------------------------------------------------------------------------- a thread's magazines */

@@ -132,7 +132,7 @@ const char *frozenref_misuse_subject(void)
 
 struct line {
 	char text[400];
-	size_t used;
+	unsigned used;
 };
 
 static void append(struct line *line, const char *text)

@@ -11,6 +11,7 @@
 #include <pthread.h>
 
 #include "backend.h"
+#include "forks.h"
 #include "table.h"
 
 #define NODE_ENTRIES (1u << NODE_SHIFT)
@@ -60,7 +61,7 @@ static int fork_error;
 
 static void watch_forks(void)
 {
-	fork_error = -pthread_atfork(lock_purges, unlock_purges, unlock_purges);
+	fork_error = -frozenref__at_fork(lock_purges, unlock_purges, unlock_purges);
 }
 
 int frozenref__table_init(struct frozenref__table *table, const struct frozenref_backend *backend,

@@ -51,6 +51,13 @@ AC_DEFUN([FROZENREF_CHECK_COMPILER], [
 		[AC_MSG_ERROR([POSIX threads were not found: the tests and examples need them])])
 ])
 
+# Where memory comes from, and processes.
+AC_DEFUN([FROZENREF_CHECK_SYSTEM], [
+	AC_REQUIRE([AC_CANONICAL_HOST])
+	AS_CASE([$host_os], [mingw*], [host_windows=yes], [host_windows=no])
+	AM_CONDITIONAL([HOST_WINDOWS], [test "$host_windows" = yes])
+])
+
 # libatomic_ops, or the compiler's builtins.
 AC_DEFUN([FROZENREF_CHECK_ATOMICS], [
 	AC_ARG_WITH([libatomic-ops],
@@ -148,6 +155,8 @@ AC_DEFUN([FROZENREF_CHECK_TEST_TOOLS], [
 		])])
 	AS_IF([test "$have_criterion" = yes], [unit_runner=Criterion],
 		[CRITERION_CFLAGS='-I$(top_srcdir)/tests/unit/plain' CRITERION_LIBS=])
+	AS_IF([test "$host_windows" = yes],
+		[CRITERION_CFLAGS="$CRITERION_CFLAGS -I\$(top_srcdir)/tests/unit/plain/windows"])
 	AM_CONDITIONAL([HAVE_CRITERION], [test "$have_criterion" = yes])
 	PKG_CHECK_MODULES([URCU], [liburcu liburcu-cds], [have_urcu=yes], [have_urcu=no])
 	AM_CONDITIONAL([HAVE_URCU], [test "$have_urcu" = yes])

@@ -15,7 +15,7 @@ unit_programs = \
 # For what runs them elsewhere.
 .PHONY: list-unit-programs
 list-unit-programs:
-	@echo $(unit_programs)
+	@echo $(unit_programs:=$(EXEEXT))
 
 # What stands in for Criterion.
 if HAVE_CRITERION
@@ -26,9 +26,17 @@ check_LTLIBRARIES += tests/unit/plain/libplain.la
 endif
 tests_unit_plain_libplain_la_SOURCES = \
 	tests/unit/plain/criterion/criterion.h \
-	tests/unit/plain/process_fork.c \
 	tests/unit/plain/runner.c \
-	tests/unit/plain/runner.h
+	tests/unit/plain/runner.h \
+	tests/unit/plain/windows/posix.h \
+	tests/unit/plain/windows/sys/mman.h \
+	tests/unit/plain/windows/sys/resource.h \
+	tests/unit/plain/windows/sys/wait.h
+if HOST_WINDOWS
+tests_unit_plain_libplain_la_SOURCES += tests/unit/plain/process_spawn.c
+else
+tests_unit_plain_libplain_la_SOURCES += tests/unit/plain/process_fork.c
+endif
 tests_unit_plain_libplain_la_CPPFLAGS = -I$(top_srcdir)/tests/unit/plain $(AM_CPPFLAGS)
 
 unit_cflags = $(AM_CFLAGS) $(CRITERION_CFLAGS)

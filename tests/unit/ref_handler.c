@@ -5,6 +5,7 @@
  * Run by `make check` twice, like ref.c. The default handler aborts, so it is run in forked
  * children whose stderr is read here.
  */
+#include <inttypes.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -230,7 +231,8 @@ static struct outcome in_child(void (*body)(frozenref_t *), frozenref_t *ref)
 	}
 	close(ends[1]);
 	for (;;) {
-		ssize_t got = read(ends[0], outcome.text + used, sizeof(outcome.text) - 1 - used);
+		unsigned left = (unsigned)(sizeof(outcome.text) - 1 - used);
+		ssize_t got = read(ends[0], outcome.text + used, left);
 
 		if (got <= 0)
 			break;
@@ -250,7 +252,7 @@ static void assert_line_about(const struct outcome *outcome, const char *kind,
 
 	/* An emulator adds a line of its own about the end. */
 	cr_assert(end && (end[1] == '\0' || is_emulated()), "not one line: %s", outcome->text);
-	(void)snprintf(address, sizeof(address), "%#lx", (unsigned long)ref);
+	(void)snprintf(address, sizeof(address), "%#" PRIxPTR, (uintptr_t)ref);
 	(void)snprintf(found, sizeof(found), word ? "word %#lx" : "word 0x%lx",
 		       (unsigned long)word);
 	cr_assert(strncmp(outcome->text, "frozenref: ", 11) == 0, "%s", outcome->text);

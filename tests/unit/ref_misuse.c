@@ -259,9 +259,9 @@ static void get_most(frozenref_t *ref)
 	frozenref_get_n(ref, FROZENREF_BULK_MAX);
 }
 
-static void (*const gets[])(frozenref_t *) = { try_get_one, try_get_most, get_one, get_most };
+static void (*const get_calls[])(frozenref_t *) = { try_get_one, try_get_most, get_one, get_most };
 
-#define N_GETS (sizeof(gets) / sizeof(gets[0]))
+#define N_GETS (sizeof(get_calls) / sizeof(get_calls[0]))
 
 Test(ref_misuse, one_reference_too_many_saturates)
 {
@@ -270,7 +270,7 @@ Test(ref_misuse, one_reference_too_many_saturates)
 	for (size_t i = 0; i < N_GETS; i++) {
 		frozenref_init_as_frozen(&ref);
 		frozenref_unfreeze(&ref, FROZENREF_MAX);
-		gets[i](&ref);
+		get_calls[i](&ref);
 		assert_misuse(FROZENREF_MISUSE_SATURATED, &ref, FROZENREF__SATURATED_FIRST - 1);
 		assert_word(&ref, MIDDLE);
 		cr_assert(frozenref_count(&ref) == FROZENREF_SATURATED);
@@ -312,7 +312,7 @@ Test(ref_misuse, saturated_stays_saturated)
 	uint32_t left;
 
 	for (int round = 0; round < 50000; round++) {
-		gets[round % (int)N_GETS](&ref);
+		get_calls[round % (int)N_GETS](&ref);
 		assert_word(&ref, MIDDLE);
 	}
 	for (int round = 0; round < 50000; round++) {

@@ -1,0 +1,3 @@
+/* SPDX-License-Identifier: MIT */
+/* For Windows, which has no <sys/resource.h>. */
+#include "../posix.h"
