@@ -14,6 +14,7 @@
 #include "backend.h"
 #include "cache.h"
 #include "config_struct.h"
+#include "forks.h"
 
 #define STRIPES_DEFAULT 64
 #define STRIPES_MAX	4096
@@ -82,7 +83,7 @@ static void after_fork_in_child(void)
 
 static void watch_forks(void)
 {
-	fork_error = -pthread_atfork(before_fork, after_fork, after_fork_in_child);
+	fork_error = -frozenref__at_fork(before_fork, after_fork, after_fork_in_child);
 }
 
 static bool number_is_taken(uint32_t number)
