@@ -325,7 +325,8 @@ static void set_handler(frozenref_misuse_fn *handler, void *arg, bool wants_old)
 		   current.handler);
 	fuzz_check(!wants_old || old_arg == current.arg);
 	current.handler = handler;
-	current.arg = arg;
+	/* The default has none. */
+	current.arg = handler ? arg : NULL;
 }
 
 static void op_set_handler(struct counter *counter)

@@ -41,7 +41,17 @@ uint32_t zones_cas_of_reset(uint32_t *word, uint32_t old, uint32_t desired);
 #define zones_cas_release		       zones_cas
 #define frozenref__fence(order)		       ((void)0)
 
-#define frozenref__loadptr(p, order)	     (*(p))
-#define frozenref__storeptr(p, value, order) ((void)(*(p) = (value)))
+#define frozenref__loadptr(p, order)		(*(p))
+#define frozenref__storeptr(p, value, order)	((void)(*(p) = (value)))
+#define frozenref__casptr(p, old, value, order) zones_casptr(p, old, value)
+
+static inline uintptr_t zones_casptr(uintptr_t *pointer, uintptr_t old, uintptr_t desired)
+{
+	uintptr_t found = *pointer;
+
+	if (found == old)
+		*pointer = desired;
+	return found;
+}
 
 #endif /* FROZENREF_TESTS_UNIT_ZONES_ATOMIC_H */
