@@ -25,8 +25,10 @@
  *   this way without meeting a node proves that it was not in the chain all the time.
  * - A split or merge makes the stripe's sequence odd before it moves the first node and even again
  *   behind the last. A miss counts only if the sequence is even and did not change.
- * - A node's index is stored after it was linked and taken away before it is unlinked. It alone
- *   says whether an object is in the index, and those two stores are when it enters and leaves.
+ * - A node's index says whether its object is in the index. It is stored after the node was linked:
+ *   who finds the object knows that others will. It is taken away after the node was unlinked, as
+ *   the last of all: who still finds the object does so at a moment before that, and nobody can
+ *   have put another one in its place.
  */
 #ifndef FROZENREF_LIB_INDEX_H
 #define FROZENREF_LIB_INDEX_H
@@ -36,7 +38,7 @@
 #include <frozenref/atomic.h>
 #include <frozenref/index.h>
 
-/* In node->index, besides 0 and the numbers of indexes: being put in or taken out by somebody. */
+/* In node->index, besides 0 and the numbers of indexes: being put in by somebody. */
 #define INDEX_CHANGING UINT32_MAX
 
 /* Memory for buckets is committed, and given back, in pieces of this size. */

@@ -46,13 +46,14 @@ static void take_out(struct frozenref_index *index, struct stripe *stripe,
 	uint32_t hash = frozenref__load32(&node->hash, relaxed);
 	uintptr_t *at = home_of(index, hash, frozenref__load32(&stripe->buckets, relaxed));
 
-	/* Relaxed: now the object has left. Nobody may put it into another chain yet. */
-	frozenref__store32(&node->index, INDEX_CHANGING, relaxed);
 	while (link_locked(at) != (uintptr_t)node)
 		at = &node_at(link_locked(at))->next;
 	/* The node's own link stays as it is, for those who stand on the node. */
 	set_link(at, link_locked(&node->next));
-	/* Release: pairs with the acquire of link_in(). */
+	/*
+	 * Release: pairs with the acquire of link_in(). Not before: from here on another thread may
+	 * put the object elsewhere, and write its node.
+	 */
 	frozenref__store32(&node->index, 0, release);
 	stripe->objects--;
 	frozenref__index_shrink(index, stripe);

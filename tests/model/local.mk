@@ -9,6 +9,8 @@ tests_model_explore_SOURCES = \
 	tests/model/coroutine.h \
 	tests/model/explorer.c \
 	tests/model/explorer.h \
+	tests/model/items.c \
+	tests/model/items.h \
 	tests/model/main.c \
 	tests/model/memory.c \
 	tests/model/memory.h \
@@ -23,6 +25,7 @@ tests_model_explore_SOURCES = \
 	tests/model/scenarios_freeze.c \
 	tests/model/scenarios_growth.c \
 	tests/model/scenarios_handles.c \
+	tests/model/scenarios_index.c \
 	tests/model/scenarios_memory.c \
 	tests/model/scenarios_peek.c \
 	tests/model/scenarios_ref.c \

@@ -44,6 +44,7 @@ extern const struct model_scenario model_scenarios_registry[];
 extern const struct model_scenario model_scenarios_freeze[];
 extern const struct model_scenario model_scenarios_growth[];
 extern const struct model_scenario model_scenarios_handles[];
+extern const struct model_scenario model_scenarios_index[];
 extern const struct model_scenario model_scenarios_peek[];
 extern const struct model_scenario model_scenarios_trim[];
 
@@ -76,6 +77,9 @@ void model_free(void *region);
  * away again: an await that was ready must stay ready.
  */
 void model_await(uint32_t *word, uint32_t value);
+
+/* In setup: whose thread-local variables the library uses; MODEL_THREADS_MAX: nobody's. */
+extern unsigned model_acts_for;
 
 /* Something the scenario was made to show has happened. */
 void model_witness(void);

@@ -13,6 +13,8 @@
 #ifndef MODEL_ATOMIC_H
 #define MODEL_ATOMIC_H
 
+#include <pthread.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum model_kind {
@@ -102,7 +104,11 @@ extern struct model_zones model_zones;
 void model_wait(void);
 #define FROZENREF__WAIT() model_wait()
 
-/* lib/ takes its only lock through these names, and has included <pthread.h> before this file. */
+/* Each of the explorer's threads has its own magazines of a cache. */
+void *model_own(size_t size);
+#define FROZENREF__OWN ((struct own *)model_own(sizeof(struct own)))
+
+/* lib/ takes its locks through these names. */
 int model_lock(void *mutex);
 int model_unlock(void *mutex);
 #define pthread_mutex_lock(mutex)   model_lock(mutex)

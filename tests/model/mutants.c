@@ -13,6 +13,7 @@
 
 #include "../../lib/table.h"
 #include "explorer.h"
+#include "items.h"
 #include "memory.h"
 #include "mutants.h"
 
@@ -149,6 +150,10 @@ static void replace_calls(const struct model_calls *calls)
 		model_calls.handle_state = calls->handle_state;
 	if (calls->peek)
 		model_calls.peek = calls->peek;
+	if (calls->index_try_get)
+		model_calls.index_try_get = calls->index_try_get;
+	if (calls->index_insert)
+		model_calls.index_insert = calls->index_insert;
 }
 
 void mutant_start(const struct mutant *mutant)
@@ -626,6 +631,46 @@ const struct mutant mutants[] = {
 	  .rules = { { .action = MUTANT_SKIP, .function = "publish", .kind = MODEL_STORE } } },
 	{ .name = "trim: forgets sequences", .scenario = "peek-trim",
 	  .rules = { { .action = MUTANT_SKIP, .function = "remember", .kind = MODEL_LOAD } } },
+
+	/* The index. */
+	{ .name = "index: any chain's end will do", .scenario = "index-reuse-before",
+	  .calls = { .index_try_get = try_get_any_end } },
+	{ .name = "index: zero is an end", .scenario = "index-trim",
+	  .calls = { .index_try_get = try_get_zero_ends } },
+	{ .name = "index: does not look twice whether it is in", .scenario = "index-never-in",
+	  .rules = { { .action = MUTANT_SKIP, .argument = TABLE_NUMBER, .function = "try_node",
+		       .kind = MODEL_LOAD, .order = MODEL_acquire } } },
+	{ .name = "index: whether it is in, relaxed", .scenario = "index-heard-astray",
+	  .rules = { WEAKER_FROM(acquire, relaxed, "try_node", MODEL_LOAD) } },
+	{ .name = "index: links relaxed", .scenario = "index-insert-before",
+	  .rules = { WEAKER_FROM(acquire, relaxed, "frozenref_index_try_get", MODEL_LOAD) } },
+	{ .name = "index insert: a bucket's link relaxed", .scenario = "index-insert-before",
+	  .rules = { { .action = MUTANT_ORDER, .argument = MODEL_relaxed,
+		       .function = "set_link", .kind = MODEL_STORE, .after = "set_link" } } },
+	{ .name = "index insert: a node's link relaxed", .scenario = "index-insert-two",
+	  .rules = { { .action = MUTANT_ORDER, .argument = MODEL_relaxed,
+		       .function = "set_link", .kind = MODEL_STORE, .after = "link_locked" } } },
+	{ .name = "index insert: in before it is linked", .scenario = "index-heard-astray",
+	  .calls = { .index_insert = insert_shows_first } },
+	{ .name = "index insert: in relaxed", .scenario = "index-heard-astray",
+	  .rules = { WEAKER(relaxed, "link_in", MODEL_STORE) } },
+	{ .name = "index insert: does not claim", .scenario = "index-move",
+	  .rules = { CAS_BECOMES(MUTANT_ONCE, "link_in") } },
+	{ .name = "index insert: does not look under the lock",
+	  .scenario = "index-get-or-insert",
+	  .rules = { { .action = MUTANT_SKIP, .function = "next_of_hash",
+		       .kind = MODEL_LOAD } } },
+	{ .name = "index evict: counts, and freezes then", .scenario = "index-evict",
+	  .rules = { CAS_BECOMES(MUTANT_LOAD_STORE, "frozenref_freeze") } },
+	{ .name = "index split: keeps the sequence", .scenario = "index-split",
+	  .rules = { { .action = MUTANT_SKIP, .function = "begin_moves", .kind = MODEL_STORE },
+		     { .action = MUTANT_SKIP, .function = "end_moves", .kind = MODEL_STORE,
+		       .after = "end_moves" } } },
+	{ .name = "index split: the end relaxed", .scenario = "index-split",
+	  .rules = { WEAKER(relaxed, "end_moves", MODEL_STORE) } },
+	{ .name = "index: does not look at the sequence again", .scenario = "index-split",
+	  .rules = { { .action = MUTANT_SKIP, .function = "is_unmoved",
+		       .kind = MODEL_LOAD } } },
 	{ .name = NULL },
 };
 /* clang-format on */

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "explorer.h"
 #include "scenario.h"
 
 bool model_hinted;
@@ -89,6 +90,8 @@ void model_calls_reset(void)
 		.try_get_handle = frozenref_registry_try_get_handle,
 		.handle_state = frozenref_registry_handle_state,
 		.peek = frozenref_registry_peek,
+		.index_try_get = frozenref_index_try_get,
+		.index_insert = frozenref_index_insert,
 	};
 	model_fault = FAULT_NONE;
 	(void)frozenref_set_misuse_handler(on_misuse, NULL, NULL);
@@ -107,6 +110,19 @@ int model_unlock(void *mutex)
 {
 	frozenref__store32((uint32_t *)mutex, 0, release);
 	return 0;
+}
+
+/* -------------------------------------------------------------------------- what threads have */
+
+unsigned model_acts_for = MODEL_THREADS_MAX;
+
+void *model_own(size_t size)
+{
+	static _Alignas(16) char own[MODEL_THREADS_MAX + 1][4096];
+	int thread = explorer_thread();
+
+	model_assert(size <= sizeof(own[0]));
+	return own[thread < 0 ? model_acts_for : (unsigned)thread];
 }
 
 /* ------------------------------------------------------------------------------------- memory */

@@ -8,6 +8,7 @@
 #ifndef MODEL_SCENARIO_H
 #define MODEL_SCENARIO_H
 
+#include <frozenref/index.h>
 #include <frozenref/ref.h>
 #include <frozenref/registry.h>
 
@@ -39,6 +40,9 @@ struct model_calls {
 					     struct frozenref_handle handle);
 	bool (*peek)(struct frozenref_registry *reg, uint64_t pfn, size_t offset, void *buffer,
 		     size_t length);
+	void *(*index_try_get)(struct frozenref_index *index, uint64_t hash, const void *key);
+	int (*index_insert)(struct frozenref_index *index, uint64_t hash, const void *key,
+			    void *object);
 };
 
 extern struct model_calls model_calls;
