@@ -25,7 +25,7 @@
  */
 #define ROUNDS_FIRST 16
 #define ROUNDS_MAX   256
-#define MAGAZINE_MAX (1u << 16) /* bytes of objects in one magazine, unless it is a single one */
+#define MAGAZINE_MAX (1u << 18) /* bytes of objects in one magazine, unless it is a single one */
 #define CALM_MAX     64		/* exchanges until magazines grow even if nobody has to wait */
 #define RECENT	     4
 #define TABLE_MIN    16

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What most programs count references with, for counter.c and registry_peek.c: a loop around a
+ * What most programs count references with, for cache.c, counter.c and registry_peek.c: a loop around a
  * compare-and-swap, which takes a reference unless there is none.
  */
 #ifndef FROZENREF_TESTS_BENCH_CAS_H

@@ -2,6 +2,7 @@
 # BENCH_JSON=FOLDER each writes a file there as well.
 
 bench_programs = \
+	tests/bench/cache \
 	tests/bench/counter \
 	tests/bench/encodings/encodings \
 	tests/bench/registry
@@ -16,6 +17,10 @@ endif
 if HAVE_GLIB
 bench_cppflags += -DBENCH_WITH_GLIB $(GLIB_CFLAGS)
 endif
+
+tests_bench_cache_SOURCES = $(bench_harness) tests/bench/allocators.c tests/bench/allocators.h \
+	tests/bench/cache.c tests/bench/cas.h tests/bench/random.h
+tests_bench_cache_LDADD = lib/libfrozenref.la
 
 tests_bench_counter_SOURCES = $(bench_harness) tests/bench/bare.h tests/bench/cas.h \
 	tests/bench/counter.c tests/bench/weak_ptr.cc tests/bench/weak_ptr.h
