@@ -2,3 +2,4 @@
 
 include integrations/gdb/local.mk
 include integrations/meson/local.mk
+include integrations/mimalloc/local.mk

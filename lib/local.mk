@@ -19,11 +19,13 @@ lib_libfrozenref_la_SOURCES = \
 	lib/magazine.c \
 	lib/misuse.h \
 	lib/peek.h \
+	lib/owned.h \
 	lib/ref.c \
 	lib/registry.c \
 	lib/registry.h \
 	lib/registry_freeze.c \
 	lib/registry_lookup.c \
+	lib/registry_owned.c \
 	lib/registry_walk.c \
 	lib/symbols.c \
 	lib/table.c \

@@ -122,17 +122,26 @@ int frozenref_registry_create(struct frozenref_registry **regp,
 	return 0;
 }
 
-int frozenref_registry_destroy(struct frozenref_registry *reg)
+static bool is_idle(struct frozenref_registry *reg)
 {
 	struct leaf *leaf;
 
-	if (!reg)
-		return -EINVAL;
+	if (is_owned_registry(reg))
+		return frozenref__registry_is_empty(reg);
 	for (uint64_t pfn = 0; (leaf = frozenref__table_next(&reg->table, &pfn));
 	     pfn += LEAF_SLOTS) {
 		if (!leaf_is_idle(leaf))
-			return -EBUSY;
+			return false;
 	}
+	return true;
+}
+
+int frozenref_registry_destroy(struct frozenref_registry *reg)
+{
+	if (!reg)
+		return -EINVAL;
+	if (!is_idle(reg))
+		return -EBUSY;
 	frozenref__table_destroy(&reg->table);
 	free(registry_of(reg));
 	return 0;
@@ -178,8 +187,7 @@ static void empty_slots(const struct frozenref_registry *reg, struct span span)
 	}
 }
 
-/* Tells walks, before a slot is claimed, that they must look here. */
-static void touch(const struct frozenref_registry *reg, struct span span)
+void frozenref__registry_touch(const struct frozenref_registry *reg, struct span span)
 {
 	uint64_t first = slot_pfn(&reg->table, span.slot) % LEAF_SLOTS;
 
@@ -204,7 +212,7 @@ static void touch(const struct frozenref_registry *reg, struct span span)
 static int claim_span(const struct frozenref_registry *reg, struct span span)
 {
 	enter(span.leaf, span.n);
-	touch(reg, span);
+	frozenref__registry_touch(reg, span);
 	for (uint64_t i = 0; i < span.n; i++) {
 		struct frozenref_slot *slot = slot_at(&reg->table, span.slot, i);
 
@@ -227,7 +235,8 @@ static void release_pfns(const struct frozenref_registry *reg, uint64_t pfn, uin
 		pfn += span.n;
 		npages -= span.n;
 		empty_slots(reg, span);
-		leave(span.leaf, span.n);
+		if (!is_owned_registry(reg))
+			leave(span.leaf, span.n);
 	}
 }
 
@@ -462,13 +471,15 @@ static void end(struct frozenref_registry *reg, struct frozenref_slot *slot)
 {
 	struct registry *registry = registry_of(reg);
 	struct leaf *leaf = slot_leaf(&reg->table, slot);
-	struct ended ended = empty(reg, slot, registry->release != NULL);
+	/* The owner of an owned registry knows what he is releasing. */
+	bool counted = registry->release && !is_owned_registry(reg);
+	struct ended ended = empty(reg, slot, counted);
 
-	if (!registry->release)
-		return;
-	registry->release(ended.object, ended.pfn, ended.npages, registry->arg);
+	if (registry->release)
+		registry->release(ended.object, ended.pfn, ended.npages, registry->arg);
 	/* Release: pairs with the acquire of destroy, for which this thread is done here. */
-	(void)frozenref__add32(&leaf->releasing, UINT32_MAX, release);
+	if (counted)
+		(void)frozenref__add32(&leaf->releasing, UINT32_MAX, release);
 }
 
 bool frozenref__slot_put_slow(struct frozenref_registry *reg, struct frozenref_slot *slot,

@@ -43,6 +43,15 @@ static inline enum frozenref_state head_state(const struct frozenref_slot *head,
 /* Empties an object's slots for whoever owns it frozen, and returns the object. */
 void *frozenref__registry_evict(struct frozenref_registry *reg, struct frozenref_slot *slot);
 
+/* See owned.h. */
+static inline bool is_owned_registry(const struct frozenref_registry *reg)
+{
+	return (reg->table.flags & FROZENREF__REGISTRY_OWNED) != 0;
+}
+
+/* Tells walks, before a slot is claimed, that they must look here. */
+void frozenref__registry_touch(const struct frozenref_registry *reg, struct span span);
+
 /* How often a put of the last reference was overtaken by a lookup. */
 uint64_t frozenref__registry_revivals(const struct frozenref_registry *reg);
 

@@ -29,9 +29,8 @@ static struct leaf *next_used_leaf(const struct frozenref_registry *reg, uint64_
 	return NULL;
 }
 
-/* The next slot that has one of these flags at or after *pfn, where *pfn moves to; or NULL. */
-static struct frozenref_slot *next_slot(const struct frozenref_registry *reg, uint64_t *pfn,
-					uint64_t last, uint32_t wanted)
+struct frozenref_slot *frozenref__next_slot(const struct frozenref_registry *reg, uint64_t *pfn,
+					    uint64_t last, uint32_t wanted)
 {
 	struct leaf *leaf;
 
@@ -67,7 +66,7 @@ struct frozenref_slot *frozenref_registry_next(struct frozenref_registry *reg, u
 
 	if (last > last_pfn(reg))
 		last = last_pfn(reg);
-	while (next_slot(reg, pfn, last, FROZENREF__SLOT_USED)) {
+	while (frozenref__next_slot(reg, pfn, last, FROZENREF__SLOT_USED)) {
 		uint64_t head = *pfn;
 		struct frozenref_slot *slot = frozenref_registry_try_get(reg, head);
 
@@ -98,7 +97,7 @@ uint64_t frozenref_registry_erase_range(struct frozenref_registry *reg, uint64_t
 
 	if (last > last_pfn(reg))
 		last = last_pfn(reg);
-	while (next_slot(reg, &pfn, last, FROZENREF__SLOT_USED | FROZENREF__SLOT_TAIL)) {
+	while (frozenref__next_slot(reg, &pfn, last, FROZENREF__SLOT_USED | FROZENREF__SLOT_TAIL)) {
 		struct frozenref_slot *head = frozenref_registry_slot(reg, pfn);
 		uint64_t next = pfn + 1;
 		int err;
@@ -132,7 +131,7 @@ static bool find_free(const struct frozenref_registry *reg, uint64_t *pfn, uint6
 			continue;
 		}
 		taken = *pfn;
-		if (!next_slot(reg, &taken, *pfn + (npages - 1), FROZENREF__SLOT_STATE))
+		if (!frozenref__next_slot(reg, &taken, *pfn + (npages - 1), FROZENREF__SLOT_STATE))
 			return true;
 		*pfn = taken + 1;
 	}
@@ -186,8 +185,8 @@ void frozenref_registry_stats(struct frozenref_registry *reg, struct frozenref_r
 		stats.leaves++;
 		stats.slots += leaf_count(leaf);
 	}
-	for (uint64_t pfn = 0; (slot = next_slot(reg, &pfn, last_pfn(reg), FROZENREF__SLOT_USED));
-	     pfn++)
+	for (uint64_t pfn = 0;
+	     (slot = frozenref__next_slot(reg, &pfn, last_pfn(reg), FROZENREF__SLOT_USED)); pfn++)
 		count_slot(slot, &stats);
 	frozenref__table_usage(&reg->table, &stats.bytes_reserved, &stats.bytes_resident);
 	stats.revivals = frozenref__registry_revivals(reg);

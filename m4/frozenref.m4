@@ -141,6 +141,53 @@ AC_DEFUN([FROZENREF_CHECK_LINKER], [
 	AC_SUBST([NODELETE_LDFLAGS])
 ])
 
+# libfrozenref-mimalloc: by pkg-config, or else by header and library, since not every distribution
+# ships mimalloc.pc.
+AC_DEFUN([FROZENREF_CHECK_MIMALLOC], [
+	AC_ARG_WITH([mimalloc],
+		[AS_HELP_STRING([--with-mimalloc=auto|yes|no],
+			[build libfrozenref-mimalloc @<:@auto@:>@])],
+		[], [with_mimalloc=auto])
+	have_mimalloc=no
+	MIMALLOC_REQUIRES=
+	MIMALLOC_PRIVATE_LIBS=
+	AS_IF([test "$with_mimalloc" != no], [
+		PKG_CHECK_MODULES([MIMALLOC], [mimalloc], [MIMALLOC_REQUIRES=mimalloc], [
+			MIMALLOC_LIBS=${MIMALLOC_LIBS:--lmimalloc}
+			MIMALLOC_PRIVATE_LIBS=$MIMALLOC_LIBS
+		])
+		frozenref_save_CFLAGS=$CFLAGS
+		frozenref_save_LIBS=$LIBS
+		CFLAGS="$CFLAGS $MIMALLOC_CFLAGS"
+		LIBS="$MIMALLOC_LIBS $LIBS"
+		AC_CACHE_CHECK([for mimalloc 2.0.9 or later], [frozenref_cv_mimalloc],
+			[AC_LINK_IFELSE([AC_LANG_PROGRAM([[#include <mimalloc.h>]], [[
+				mi_arena_id_t id;
+				return mi_manage_os_memory_ex(0, 0, 0, 0, 0, -1, 1, &id) &&
+				       mi_heap_new_in_arena(id) == 0;
+			]])], [frozenref_cv_mimalloc=yes], [frozenref_cv_mimalloc=no])])
+		have_mimalloc=$frozenref_cv_mimalloc
+		AS_IF([test "$have_mimalloc" = yes], [
+			AC_CACHE_CHECK([whether mimalloc's heaps are for all threads], [frozenref_cv_theap],
+				[AC_LINK_IFELSE([AC_LANG_PROGRAM([[#include <mimalloc.h>]],
+					[[return mi_heap_theap((mi_heap_t *)0) == 0;]])],
+					[frozenref_cv_theap=yes], [frozenref_cv_theap=no])])
+			AS_IF([test "$frozenref_cv_theap" = yes],
+				[AC_DEFINE([HAVE_MI_HEAP_THEAP], [1],
+					[Define to 1 if any thread may allocate from a heap of mimalloc's.])])
+			AC_CHECK_FUNCS([__cxa_thread_atexit_impl])
+		], [
+			AS_IF([test "$with_mimalloc" != auto],
+				[AC_MSG_ERROR([--with-mimalloc needs mimalloc 2.0.9 or later, found by pkg-config or by MIMALLOC_CFLAGS and MIMALLOC_LIBS: install it (Debian: libmimalloc-dev), or configure --without-mimalloc])])
+		])
+		CFLAGS=$frozenref_save_CFLAGS
+		LIBS=$frozenref_save_LIBS
+	])
+	AC_SUBST([MIMALLOC_REQUIRES])
+	AC_SUBST([MIMALLOC_PRIVATE_LIBS])
+	AM_CONDITIONAL([HAVE_MIMALLOC], [test "$have_mimalloc" = yes])
+])
+
 # For tests and benchmarks; what is missing is skipped, and the summary says so.
 AC_DEFUN([FROZENREF_CHECK_TEST_TOOLS], [
 	AC_ARG_WITH([criterion],
@@ -187,6 +234,7 @@ AC_DEFUN([FROZENREF_SUMMARY], [
 	  atomics             $frozenref_atomics
 	  USDT probes         $enable_usdt
 	  versioned symbols   $frozenref_cv_version_script
+	  mimalloc            $have_mimalloc (libfrozenref-mimalloc)
 	  unit tests          $unit_runner
 	  liburcu             $have_urcu (benchmarks)
 	  GLib                $have_glib (benchmarks)

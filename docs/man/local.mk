@@ -9,6 +9,7 @@ dist_man_MANS = \
 	docs/man/frozenref-gdb.7 \
 	docs/man/frozenref-index.7 \
 	docs/man/frozenref-memory-model.7 \
+	docs/man/frozenref-mimalloc.7 \
 	docs/man/frozenref-probes.7 \
 	docs/man/frozenref-registry.7 \
 	docs/man/frozenref.7 \
@@ -29,6 +30,13 @@ dist_man_MANS = \
 	docs/man/frozenref_index_next.3 \
 	docs/man/frozenref_index_stats.3 \
 	docs/man/frozenref_index_try_get.3 \
+	docs/man/frozenref_mi_check.3 \
+	docs/man/frozenref_mi_drain.3 \
+	docs/man/frozenref_mi_malloc.3 \
+	docs/man/frozenref_mi_peek.3 \
+	docs/man/frozenref_mi_space_create.3 \
+	docs/man/frozenref_mi_try_get.3 \
+	docs/man/frozenref_mimalloc_backend.3 \
 	docs/man/frozenref_put_and_lock.3 \
 	docs/man/frozenref_registry_create.3 \
 	docs/man/frozenref_registry_erase.3 \

@@ -385,6 +385,25 @@ FROZENREF__API FROZENREF__COLD bool frozenref__slot_put_slow(struct frozenref_re
 							     struct frozenref_slot *slot,
 							     uint32_t word);
 
+/*
+ * What libfrozenref-mimalloc needs; not for programs. In an owned registry, which lib/owned.h
+ * describes, pfns are taken and emptied by their owner alone, and nothing is erased.
+ */
+#define FROZENREF__REGISTRY_OWNED 0x80000000u /* in the table's flags */
+/* Before anything is in it. */
+FROZENREF__API void frozenref__registry_make_owned(struct frozenref_registry *reg);
+FROZENREF__API int frozenref__registry_own(struct frozenref_registry *reg, uint64_t pfn,
+					   uint64_t npages, void *object);
+FROZENREF__API void frozenref__registry_disown(struct frozenref_registry *reg,
+					       struct frozenref_slot *slot);
+FROZENREF__API bool frozenref__registry_is_empty(struct frozenref_registry *reg);
+/* While nobody inserts; lookups may go on. */
+FROZENREF__API size_t frozenref__registry_trim_owned(struct frozenref_registry *reg);
+/* The next slot in *pfn .. last that has one of these flags, where *pfn moves to; or NULL. */
+FROZENREF__API struct frozenref_slot *frozenref__next_slot(const struct frozenref_registry *reg,
+							   uint64_t *pfn, uint64_t last,
+							   uint32_t wanted);
+
 /* -------------------------------------------------------------------------------- definitions */
 
 #ifndef FROZENREF_NO_INLINE

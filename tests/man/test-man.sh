@@ -46,7 +46,7 @@ squeeze() {
 compile() {
 	# shellcheck disable=SC2086 # several words, or none
 	$CC ${BUILD_FLAGS:-} -std=gnu11 ${WARN_CFLAGS:-} -Werror -I"$builddir/include" -I"$srcdir/include" \
-		${ATOMIC_OPS_CFLAGS:-} "$@"
+		${ATOMIC_OPS_CFLAGS:-} ${MIMALLOC_CFLAGS:-} "$@"
 }
 
 # One that includes a C++ header is C++.
@@ -68,7 +68,8 @@ cat "$srcdir/include/frozenref/version.h.in" >>"$work/headers"
 squeeze <"$work/headers" >"$work/header"
 {
 	words <"$work/header" | grep -v '_H$'
-	grep -E '^	frozenref_[^_].*;' "$srcdir/lib/libfrozenref.map" | words
+	cat "$srcdir/lib/libfrozenref.map" "$srcdir/integrations/mimalloc/libfrozenref-mimalloc.map" |
+		grep -E '^	frozenref_[^_].*;' | words
 } | sort -u >"$work/symbols"
 [ "$(wc -l <"$work/symbols")" -ge 80 ] || complain "only few symbols were found: $(tr '\n' ' ' <"$work/symbols")"
 
@@ -129,8 +130,17 @@ done
 
 compiled=0
 run=0
+mimalloc=$builddir/integrations/mimalloc/libfrozenref-mimalloc.la
 for path in "$man"/*.[37]; do
 	page=${path##*/}
+	libraries=$builddir/lib/libfrozenref.la
+	if grep -q '^libfrozenref-mimalloc ' "$path"; then
+		if [ ! -e "$mimalloc" ]; then
+			echo "$page: without mimalloc its examples are not tried"
+			continue
+		fi
+		libraries="$mimalloc $libraries ${MIMALLOC_LIBS:-}"
+	fi
 	rm -f "$work"/example*
 	$AWK -v prefix="$work/example" '
 		/^\.Sh / { inside = $2 == "EXAMPLES" }
@@ -166,7 +176,7 @@ for path in "$man"/*.[37]; do
 		run=$((run + 1))
 		# shellcheck disable=SC2086 # several words, or none
 		"$builddir/libtool" --silent --tag=$tag --mode=link $compiler ${BUILD_FLAGS:-} "${source%.c}.o" \
-			"$builddir/lib/libfrozenref.la" -lpthread -o "$work/example" || {
+			$libraries -lpthread -o "$work/example" || {
 			complain "$page: an example does not link"
 			continue
 		}

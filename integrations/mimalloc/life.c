@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The lives of a space's objects: publishing, freezing, looking up, the last put.
+ *
+ * Called by programs and by the inline functions of frozenref/mimalloc.h, and frozenref__mi_ended()
+ * by the registries. Relies on owned.h, which says why a slot can be published and emptied by plain
+ * stores here.
+ */
+#include <config.h>
+
+#include "owned.h"
+#include "space.h"
+
+/* ------------------------------------------------------------------------------------- finding */
+
+struct frozenref_slot *frozenref__mi_find_slow(const struct frozenref_mi_space *space,
+					       const void *address, enum frozenref_misuse kind)
+{
+	struct frozenref_slot *slot = NULL;
+
+	if (frozenref__mi_is_inside(space, address)) {
+		unsigned zone = frozenref__mi_zone(space, address);
+
+		slot = frozenref_registry_slot(space->registries[zone],
+					       (uint64_t)(uintptr_t)address >>
+						       frozenref__mi_shift(space, zone));
+	}
+	/* There is no counter to speak of: the report has the address in its place. */
+	if (!slot && kind)
+		frozenref__misuse(kind, (const frozenref_t *)address, 0);
+	return slot;
+}
+
+void *frozenref__mi_try_get_slow(struct frozenref_mi_space *space, const void *address)
+{
+	struct frozenref_slot *slot;
+
+	if (!frozenref__mi_is_inside(space, address))
+		return NULL;
+	slot = frozenref_registry_try_get_addr(
+		space->registries[frozenref__mi_zone(space, address)], address);
+	return slot ? frozenref_slot_object(slot) : NULL;
+}
+
+/* The slot that the address is in, or else a report of misuse. */
+static inline struct frozenref_slot *find(const struct frozenref_mi_space *space,
+					  const void *object, enum frozenref_misuse kind)
+{
+	void *granule;
+	struct frozenref_slot *slot = frozenref__mi_find(space, object, &granule);
+
+	return FROZENREF__LIKELY(slot) ? slot : frozenref__mi_find_slow(space, object, kind);
+}
+
+struct frozenref_slot *frozenref__mi_owners_slot(struct frozenref_mi_space *space,
+						 const void *object)
+{
+	struct frozenref_slot *slot = find(space, object, FROZENREF_MISUSE_UNFREEZE_LIVE);
+
+	if (FROZENREF__LIKELY(slot && owned_is_frozen(slot)))
+		return slot;
+	if (slot)
+		frozenref__misuse(FROZENREF_MISUSE_UNFREEZE_LIVE, &slot->ref,
+				  frozenref__load32(&slot->ref.word, relaxed));
+	return NULL;
+}
+
+/* ---------------------------------------------------------------------------- freeze and unfreeze */
+
+void frozenref__mi_unfreeze_slow(struct frozenref_mi_space *space, void *object, uint32_t refs)
+{
+	struct frozenref_slot *slot = frozenref__mi_owners_slot(space, object);
+
+	if (!slot)
+		return;
+	if (frozenref__count_is_valid(refs, FROZENREF_MAX))
+		owned_unfreeze(slot, refs);
+	else
+		frozenref__bad_count(&slot->ref);
+}
+
+bool frozenref_mi_freeze(struct frozenref_mi_space *space, void *object, uint32_t expected)
+{
+	struct frozenref_slot *slot = find(space, object, FROZENREF_MISUSE_GET_FROZEN);
+
+	return slot && frozenref_slot_freeze(space->registries[frozenref__mi_zone(space, object)],
+					     slot, expected);
+}
+
+bool frozenref_mi_peek(struct frozenref_mi_space *space, const void *address, void *buffer,
+		       size_t length)
+{
+	unsigned zone;
+	uint32_t shift;
+
+	if (!frozenref__mi_is_inside(space, address))
+		return false;
+	zone = frozenref__mi_zone(space, address);
+	shift = frozenref__mi_shift(space, zone);
+	return frozenref_registry_peek(space->registries[zone],
+				       (uint64_t)(uintptr_t)address >> shift,
+				       (uintptr_t)address & (((uintptr_t)1 << shift) - 1), buffer,
+				       length);
+}
+
+/* -------------------------------------------------------------------------------------- ending */
+
+void frozenref__mi_leave(struct space *space, struct frozenref_slot *slot, const void *object)
+{
+	struct frozenref_mi_space *head = &space->head;
+
+	if (FROZENREF__UNLIKELY(!owned_leave(slot)))
+		frozenref__registry_disown(head->registries[frozenref__mi_zone(head, object)],
+					   slot);
+}
+
+void frozenref__mi_finish(struct space *space, void *object)
+{
+	if (FROZENREF__UNLIKELY(space->release != NULL))
+		space->release(object, space->arg);
+	mi_free(object);
+}
+
+static inline void ended(struct space *space, void *object)
+{
+	if (FROZENREF__UNLIKELY(space->head.flags & FROZENREF_MI_DEFER))
+		frozenref__mi_defer(space, object);
+	else
+		frozenref__mi_finish(space, object);
+}
+
+void frozenref__mi_ended(void *object, uint64_t pfn, uint64_t npages, void *arg)
+{
+	(void)pfn;
+	(void)npages;
+	ended(arg, object);
+}
+
+/*
+ * The winner of a last put. It may have won for a later object than the one whose reference it
+ * dropped, but that begins at the same granule, and what it covers is read from the slot.
+ */
+bool frozenref__mi_end(struct frozenref_mi_space *space, struct frozenref_slot *slot, void *object)
+{
+	uint32_t shift = frozenref__mi_shift(space, frozenref__mi_zone(space, object));
+
+	frozenref__mi_leave(space_of(space), slot, object);
+	ended(space_of(space), (void *)((uintptr_t)object >> shift << shift));
+	return true;
+}
+
+bool frozenref__mi_put_slow(struct frozenref_mi_space *space, struct frozenref_slot *slot,
+			    void *object, uint32_t word)
+{
+	return frozenref__put_slow(&slot->ref, word, 1) && frozenref__mi_end(space, slot, object);
+}

@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: MIT
+# libfrozenref-mimalloc, its tests and its benchmark: only where mimalloc was found.
+
+EXTRA_DIST += integrations/mimalloc/libfrozenref-mimalloc.map
+
+if HAVE_MIMALLOC
+frozenrefinclude_HEADERS += include/frozenref/mimalloc.h
+pkgconfig_DATA += integrations/mimalloc/frozenref-mimalloc.pc
+
+lib_LTLIBRARIES += integrations/mimalloc/libfrozenref-mimalloc.la
+integrations_mimalloc_libfrozenref_mimalloc_la_SOURCES = \
+	integrations/mimalloc/backend.c \
+	integrations/mimalloc/check.c \
+	integrations/mimalloc/defer.c \
+	integrations/mimalloc/heaps.c \
+	integrations/mimalloc/life.c \
+	integrations/mimalloc/object.c \
+	integrations/mimalloc/range.c \
+	integrations/mimalloc/space.c \
+	integrations/mimalloc/space.h \
+	integrations/mimalloc/symbols.c
+integrations_mimalloc_libfrozenref_mimalloc_la_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/lib
+integrations_mimalloc_libfrozenref_mimalloc_la_CFLAGS = $(AM_CFLAGS) $(MIMALLOC_CFLAGS) \
+	-fvisibility=hidden
+integrations_mimalloc_libfrozenref_mimalloc_la_LDFLAGS = -no-undefined \
+	-version-info $(FROZENREF_LIBTOOL_VERSION) $(NODELETE_LDFLAGS)
+integrations_mimalloc_libfrozenref_mimalloc_la_LIBADD = lib/libfrozenref.la $(MIMALLOC_LIBS)
+if HAVE_VERSION_SCRIPT
+integrations_mimalloc_libfrozenref_mimalloc_la_LDFLAGS += \
+	-Wl,--version-script,$(srcdir)/integrations/mimalloc/libfrozenref-mimalloc.map
+endif
+EXTRA_integrations_mimalloc_libfrozenref_mimalloc_la_DEPENDENCIES = \
+	integrations/mimalloc/libfrozenref-mimalloc.map
+include integrations/mimalloc/tests/local.mk
+else
+EXTRA_DIST += include/frozenref/mimalloc.h
+endif

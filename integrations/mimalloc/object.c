@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Allocating objects of a space, and giving them back unpublished.
+ *
+ * Called by programs. Relies on mimalloc to hand out each address once until it is freed, and on the
+ * registries to know what is on it. The two must never disagree: an object's slots are taken after
+ * mi_malloc() and empty before mi_free().
+ */
+#include <config.h>
+
+#include <errno.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "owned.h"
+#include "space.h"
+
+/* What is asked of mimalloc. */
+struct request {
+	unsigned zone;
+	uint32_t shift;	  /* of the zone's granule */
+	size_t size;	  /* whole granules */
+	size_t alignment; /* beyond the granule's, or 0 */
+	bool zero;
+};
+
+/*
+ * Whether a block begins with a granule, in its zone. mimalloc's blocks of whole granules do, but for
+ * builds that pad them, and for some sizes in its third version.
+ */
+static inline bool is_in_place(const struct space *space, unsigned zone, uint32_t shift,
+			       const void *block)
+{
+	return frozenref__mi_zone(&space->head, block) == zone &&
+	       !((uintptr_t)block & (((uintptr_t)1 << shift) - 1));
+}
+
+/* ---------------------------------------------------------------------------- of many granules */
+
+/* Whether there can be such an object at all. */
+static bool plan(const struct space *space, size_t size, size_t alignment, struct request *request)
+{
+	size_t granule;
+
+	if (size > PTRDIFF_MAX - ((size_t)1 << FROZENREF__MI_LARGE_SHIFT))
+		return false;
+	request->zone = size > SMALL_MAX || alignment > SMALL_MAX ? LARGE : SMALL;
+	request->shift = frozenref__mi_shift(&space->head, request->zone);
+	granule = (size_t)1 << request->shift;
+	request->alignment = alignment > granule ? alignment : 0;
+	request->size = size ? (size + granule - 1) & ~(granule - 1) : granule;
+	return request->size >> request->shift <= FROZENREF_REGISTRY_NPAGES_MAX;
+}
+
+static void *get_aligned_block(mi_heap_t *heap, const struct request *request)
+{
+	size_t granule = (size_t)1 << request->shift;
+	size_t alignment = request->alignment ? request->alignment : granule;
+
+	/* Not the calls without an offset: in 2.0.9 they think too well of small blocks' places. */
+	return request->zero ? mi_heap_zalloc_aligned_at(heap, request->size, alignment, 0)
+			     : mi_heap_malloc_aligned_at(heap, request->size, alignment, 0);
+}
+
+/* A block of whole granules in the zone's arena, or NULL. */
+static void *get_block(const struct space *space, const struct request *request)
+{
+	mi_heap_t *heap = heap_of(space, request->zone);
+	void *block;
+
+	if (!heap)
+		return NULL;
+	if (!request->alignment) {
+		block = request->zero ? mi_heap_zalloc(heap, request->size)
+				      : mi_heap_malloc(heap, request->size);
+		if (!block || is_in_place(space, request->zone, request->shift, block))
+			return block;
+		mi_free(block);
+	}
+	block = get_aligned_block(heap, request);
+	if (!block || is_in_place(space, request->zone, request->shift, block))
+		return block;
+	mi_free(block);
+	return NULL;
+}
+
+static void *allocate(struct space *space, size_t size, size_t alignment, bool zero)
+{
+	struct request request = { .zero = zero };
+	void *block;
+
+	if (!plan(space, size, alignment, &request)) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	while ((block = get_block(space, &request))) {
+		int err = frozenref__registry_own(space->head.registries[request.zone],
+						  (uintptr_t)block >> request.shift,
+						  request.size >> request.shift, block);
+
+		if (!err)
+			return block;
+		if (err == -ENOMEM)
+			break;
+		/*
+		 * The slots are taken: somebody gave an object to mi_free() himself, and mimalloc
+		 * its block to us. With that the object has a block again, and stays what it is for
+		 * those who hold it; we take another.
+		 */
+	}
+	if (block)
+		mi_free(block);
+	errno = ENOMEM;
+	return NULL;
+}
+
+/* ------------------------------------------------------------------------------- of one granule */
+
+/* The first object on this granule since the registry's tables were last given back. */
+static FROZENREF__COLD void *take_first(struct space *space, unsigned zone, void *block)
+{
+	uint32_t shift = frozenref__mi_shift(&space->head, zone);
+
+	if (is_in_place(space, zone, shift, block) &&
+	    frozenref__registry_own(space->head.registries[zone], (uintptr_t)block >> shift, 1,
+				    block) == 0)
+		return block;
+	mi_free(block);
+	return NULL;
+}
+
+/* Most objects. NULL: something is otherwise, and nothing has happened. */
+static inline void *allocate_one(struct space *space, unsigned zone, bool zero)
+{
+	uint32_t shift = frozenref__mi_shift(&space->head, zone);
+	mi_heap_t *heap = existing_heap_of(space, zone);
+	struct frozenref_slot *slot;
+	void *granule;
+	void *block;
+
+	if (FROZENREF__UNLIKELY(!heap))
+		return NULL;
+	block = zero ? mi_heap_zalloc(heap, (size_t)1 << shift)
+		     : mi_heap_malloc(heap, (size_t)1 << shift);
+	if (FROZENREF__UNLIKELY(!block))
+		return NULL;
+	slot = frozenref__mi_find(&space->head, block, &granule);
+	if (FROZENREF__LIKELY(slot && is_in_place(space, zone, shift, block) &&
+			      owned_take_again(slot)))
+		return block;
+	return take_first(space, zone, block);
+}
+
+static inline void *allocate_any(struct frozenref_mi_space *head, size_t size, bool zero)
+{
+	struct space *space = space_of(head);
+	void *block = NULL;
+
+	if (FROZENREF__LIKELY(size <= (size_t)1 << head->small_shift && is_compact(space)))
+		block = allocate_one(space, SMALL, zero);
+	else if (size > SMALL_MAX && size <= (size_t)1 << FROZENREF__MI_LARGE_SHIFT &&
+		 is_compact(space))
+		block = allocate_one(space, LARGE, zero);
+	return FROZENREF__LIKELY(block) ? block : allocate(space, size, 0, zero);
+}
+
+void *frozenref_mi_malloc(struct frozenref_mi_space *space, size_t size)
+{
+	return allocate_any(space, size, false);
+}
+
+void *frozenref_mi_zalloc(struct frozenref_mi_space *space, size_t size)
+{
+	return allocate_any(space, size, true);
+}
+
+void *frozenref_mi_malloc_aligned(struct frozenref_mi_space *space, size_t size, size_t alignment)
+{
+	if (!alignment || alignment & (alignment - 1)) {
+		errno = EINVAL;
+		return NULL;
+	}
+	return allocate(space_of(space), size, alignment, false);
+}
+
+void frozenref_mi_free(struct frozenref_mi_space *space, void *object)
+{
+	struct frozenref_slot *slot;
+
+	if (!object)
+		return;
+	slot = frozenref__mi_owners_slot(space, object);
+	if (!slot)
+		return;
+	frozenref__mi_leave(space_of(space), slot, object);
+	mi_free(object);
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A space for tests whose release() counts, and what they ask of a check.
+ *
+ * Used by the unit tests of libfrozenref-mimalloc; relies on tests/unit/misuse.h.
+ */
+#ifndef FROZENREF_INTEGRATIONS_MIMALLOC_TESTS_FIXTURE_H
+#define FROZENREF_INTEGRATIONS_MIMALLOC_TESTS_FIXTURE_H
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <frozenref/mimalloc.h>
+
+#include "misuse.h"
+
+#define MIB ((size_t)1 << 20)
+
+static struct {
+	unsigned times;
+	void *object;
+	void *arg;
+} ended;
+
+static inline void remember_end(void *object, void *arg)
+{
+	ended.times++;
+	ended.object = object;
+	ended.arg = arg;
+}
+
+/* What a test starts with; members that are zero mean the default. */
+static inline struct frozenref_mi_space_config default_config(void)
+{
+	struct frozenref_mi_space_config config = FROZENREF_MI_SPACE_CONFIG_INIT;
+
+	misuse_watch();
+	ended.times = 0;
+	config.bytes = 64 * MIB;
+	config.release = remember_end;
+	config.arg = &ended;
+	return config;
+}
+
+static inline struct frozenref_mi_space *make_space(const struct frozenref_mi_space_config *config)
+{
+	struct frozenref_mi_space *space = NULL;
+	int err = frozenref_mi_space_create(&space, config);
+
+	cr_assert(err == 0, "create says %d", err);
+	cr_assert(space);
+	return space;
+}
+
+static inline struct frozenref_mi_space *make_default_space(void)
+{
+	struct frozenref_mi_space_config config = default_config();
+
+	return make_space(&config);
+}
+
+/* A published object of this size, with that many references. */
+static inline void *make_object(struct frozenref_mi_space *space, size_t size, uint32_t refs)
+{
+	void *object = frozenref_mi_malloc(space, size);
+
+	cr_assert(object);
+	frozenref_mi_unfreeze(space, object, refs);
+	return object;
+}
+
+static inline struct frozenref_mi_report report_on(struct frozenref_mi_space *space, int expected)
+{
+	struct frozenref_mi_report report = FROZENREF_MI_REPORT_INIT;
+	int result = frozenref_mi_check(space, NULL, NULL, &report);
+
+	cr_assert(result == expected, "the check says %d: %llu leaked, %llu stray", result,
+		  (unsigned long long)report.leaked, (unsigned long long)report.stray);
+	return report;
+}
+
+/* So many live and frozen objects, and nothing wrong. */
+#define assert_holds(space, expected_live, expected_frozen)                                    \
+ do {                                                                                          \
+  struct frozenref_mi_report seen = report_on(space, 0);                                       \
+  cr_assert(seen.live == (expected_live), "%llu live", (unsigned long long)seen.live);         \
+  cr_assert(seen.frozen == (expected_frozen), "%llu frozen", (unsigned long long)seen.frozen); \
+ } while (0)
+
+static inline void assert_destroys(struct frozenref_mi_space *space)
+{
+	assert_holds(space, 0, 0);
+	cr_assert(frozenref_mi_space_destroy(space) == 0);
+	assert_no_misuse();
+}
+
+#endif /* FROZENREF_INTEGRATIONS_MIMALLOC_TESTS_FIXTURE_H */

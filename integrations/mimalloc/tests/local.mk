@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: MIT
+# The tests of libfrozenref-mimalloc: unit tests twice, as those in tests/unit, and scripts.
+
+mi_unit_sources = \
+	integrations/mimalloc/tests/backend.c \
+	integrations/mimalloc/tests/check.c \
+	integrations/mimalloc/tests/defer.c \
+	integrations/mimalloc/tests/faults.c \
+	integrations/mimalloc/tests/fixture.h \
+	integrations/mimalloc/tests/object.c \
+	integrations/mimalloc/tests/peek.c \
+	integrations/mimalloc/tests/space.c \
+	integrations/mimalloc/tests/threads.c
+mi_unit_cppflags = $(AM_CPPFLAGS) -I$(srcdir)/tests/unit
+mi_unit_cflags = $(unit_cflags) $(MIMALLOC_CFLAGS)
+mi_unit_libs = integrations/mimalloc/libfrozenref-mimalloc.la lib/libfrozenref.la \
+	$(MIMALLOC_LIBS) $(CRITERION_LIBS)
+
+if HAVE_CRITERION
+mi_unit_programs = \
+	integrations/mimalloc/tests/unit \
+	integrations/mimalloc/tests/unit_symbols
+endif
+
+integrations_mimalloc_tests_unit_SOURCES = $(mi_unit_sources)
+integrations_mimalloc_tests_unit_CPPFLAGS = $(mi_unit_cppflags)
+integrations_mimalloc_tests_unit_CFLAGS = $(mi_unit_cflags)
+integrations_mimalloc_tests_unit_LDADD = $(mi_unit_libs)
+
+integrations_mimalloc_tests_unit_symbols_SOURCES = $(mi_unit_sources)
+integrations_mimalloc_tests_unit_symbols_CPPFLAGS = $(mi_unit_cppflags) -DFROZENREF_NO_INLINE
+integrations_mimalloc_tests_unit_symbols_CFLAGS = $(mi_unit_cflags)
+integrations_mimalloc_tests_unit_symbols_LDADD = $(mi_unit_libs)
+
+# Linked with neither library.
+integrations_mimalloc_tests_loading_SOURCES = integrations/mimalloc/tests/loading.c
+integrations_mimalloc_tests_loading_CPPFLAGS = $(AM_CPPFLAGS) -DFROZENREF_NO_INLINE
+integrations_mimalloc_tests_loading_LDADD = -ldl
+
+mi_scripts = \
+	integrations/mimalloc/tests/loading.sh \
+	integrations/mimalloc/tests/needed.sh
+
+check_PROGRAMS += $(mi_unit_programs) integrations/mimalloc/tests/loading
+TESTS += $(mi_unit_programs) $(mi_scripts)
+EXTRA_DIST += $(mi_scripts)

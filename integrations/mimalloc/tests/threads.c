@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Threads and processes: allocating here and freeing there, exits, destructors, fork.
+ *
+ * Run by `make check` twice, like object.c.
+ */
+#include <pthread.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <mimalloc.h>
+
+#include "fixture.h"
+
+static struct frozenref_mi_space *space;
+
+static void run_thread(void *(*body)(void *), void *arg)
+{
+	pthread_t thread;
+
+	cr_assert(pthread_create(&thread, NULL, body, arg) == 0);
+	cr_assert(pthread_join(thread, NULL) == 0);
+}
+
+enum { COUNT = 1000 };
+
+static void *allocate(void *objects)
+{
+	void **to = objects;
+
+	for (unsigned i = 0; i < COUNT; i++)
+		to[i] = make_object(space, i * 10, 1);
+	return NULL;
+}
+
+static void *end(void *objects)
+{
+	void **from = objects;
+
+	for (unsigned i = 0; i < COUNT; i++)
+		cr_assert(frozenref_mi_put(space, from[i]));
+	return NULL;
+}
+
+Test(mi_threads, what_one_allocates_another_ends)
+{
+	static void *objects[COUNT];
+
+	space = make_default_space();
+	run_thread(allocate, objects);
+	assert_holds(space, COUNT, 0);
+	for (unsigned i = 0; i < COUNT; i++) {
+		cr_assert(frozenref_mi_try_get(space, objects[i]) == objects[i]);
+		cr_assert(!frozenref_mi_put(space, objects[i]));
+	}
+	run_thread(end, objects);
+	assert_holds(space, 0, 0);
+	(void)allocate(objects);
+	run_thread(end, objects);
+	cr_assert(ended.times == 2 * COUNT);
+	assert_destroys(space);
+}
+
+static void *allocate_and_end(void *arg)
+{
+	void *objects[100];
+
+	(void)arg;
+	for (unsigned i = 0; i < 100; i++)
+		objects[i] = make_object(space, i * 50, 1);
+	for (unsigned i = 0; i < 100; i++)
+		cr_assert(frozenref_mi_put(space, objects[i]));
+	return NULL;
+}
+
+/* Two segments for two thousand threads: each finds what those before it have left. */
+Test(mi_threads, one_after_another_without_end, .timeout = 120)
+{
+	static void *left[COUNT];
+
+	space = make_default_space();
+	run_thread(allocate, left);
+	for (unsigned i = 0; i < 2000; i++)
+		run_thread(allocate_and_end, NULL);
+	assert_holds(space, COUNT, 0);
+	(void)end(left);
+	assert_destroys(space);
+}
+
+static pthread_barrier_t barrier;
+
+static void *allocate_at_once(void *failures)
+{
+	void *object = frozenref_mi_malloc(space, 64);
+
+	if (!object && errno == ENOMEM)
+		__atomic_fetch_add((unsigned *)failures, 1, __ATOMIC_RELAXED);
+	(void)pthread_barrier_wait(&barrier);
+	frozenref_mi_free(space, object);
+	(void)pthread_barrier_wait(&barrier);
+	return NULL;
+}
+
+/*
+ * Where each thread needs a segment of its own, those for whom there is none are told so, and find
+ * one as soon as others have left.
+ */
+Test(mi_threads, more_than_there_are_segments)
+{
+	enum { THREADS = 8 };
+	pthread_t threads[THREADS];
+	unsigned failures = 0;
+
+	space = make_default_space();
+	cr_assert(pthread_barrier_init(&barrier, NULL, THREADS) == 0);
+	for (unsigned i = 0; i < THREADS; i++)
+		cr_assert(pthread_create(&threads[i], NULL, allocate_at_once, &failures) == 0);
+	for (unsigned i = 0; i < THREADS; i++)
+		cr_assert(pthread_join(threads[i], NULL) == 0);
+	cr_assert(mi_version() >= 300 || failures >= THREADS - 2, "%u failed", failures);
+	assert_holds(space, 0, 0);
+	cr_assert(frozenref_mi_put(space, make_object(space, 64, 1)));
+	assert_destroys(space);
+}
+
+/* ---------------------------------------------------------------------------- destructors of keys */
+
+static pthread_key_t keys[4];
+static void *late[8];
+static unsigned n_late;
+
+/*
+ * Before and after mimalloc has ended the thread's heaps, and again in later rounds: every object
+ * must be in the space, and all of them apart.
+ */
+static void allocate_late(void *value)
+{
+	uintptr_t rounds = (uintptr_t)value;
+
+	cr_assert(n_late < 8);
+	late[n_late] = make_object(space, 64, 1);
+	memset(late[n_late], (int)n_late + 1, 64);
+	n_late++;
+	if (rounds > 1)
+		(void)pthread_setspecific(keys[0], (void *)(rounds - 1));
+}
+
+static void *set_keys(void *arg)
+{
+	(void)arg;
+	for (unsigned i = 0; i < 4; i++)
+		cr_assert(pthread_setspecific(keys[i], (void *)(uintptr_t)(i ? 1 : 3)) == 0);
+	cr_assert(frozenref_mi_put(space, make_object(space, 64, 1)));
+	return NULL;
+}
+
+Test(mi_threads, allocation_in_destructors)
+{
+	void *plain[1000];
+
+	space = make_default_space();
+	for (unsigned i = 0; i < 4; i++)
+		cr_assert(pthread_key_create(&keys[i], allocate_late) == 0);
+	run_thread(set_keys, NULL);
+	cr_assert(n_late == 6, "%u late allocations", n_late);
+	for (unsigned i = 0; i < 1000; i++) {
+		plain[i] = mi_malloc(64);
+		cr_assert((uintptr_t)plain[i] - space->first >= (uintptr_t)2 << space->zone_shift,
+			  "a plain block is in the space");
+	}
+	for (unsigned i = 0; i < 1000; i++)
+		mi_free(plain[i]);
+	while (n_late--) {
+		const unsigned char *bytes = late[n_late];
+
+		cr_assert(frozenref_mi_try_get(space, late[n_late]) == late[n_late]);
+		cr_assert(bytes[0] == n_late + 1 && bytes[63] == n_late + 1);
+		cr_assert(!frozenref_mi_put(space, late[n_late]));
+		cr_assert(frozenref_mi_put(space, late[n_late]));
+	}
+	assert_destroys(space);
+}
+
+/* ---------------------------------------------------------------------------------------- fork */
+
+static int go_on_in_child(void **objects)
+{
+	struct frozenref_mi_space *other;
+
+	for (unsigned i = 0; i < COUNT; i++) {
+		if (frozenref_mi_try_get(space, objects[i]) != objects[i])
+			return 1;
+		if (frozenref_mi_put(space, objects[i]) || !frozenref_mi_put(space, objects[i]))
+			return 2;
+	}
+	(void)allocate(objects);
+	(void)end(objects);
+	if (frozenref_mi_check(space, NULL, NULL, NULL) != 0)
+		return 3;
+	if (frozenref_mi_space_destroy(space) != 0)
+		return 4;
+	if (frozenref_mi_space_create(&other, NULL) != 0)
+		return 5;
+	return frozenref_mi_space_destroy(other) == 0 ? 0 : 6;
+}
+
+Test(mi_threads, parent_and_child_go_on_after_fork)
+{
+	static void *objects[COUNT];
+	int status;
+	pid_t child;
+
+	space = make_default_space();
+	/* Half of them of a thread that the child does not have. */
+	run_thread(allocate, objects);
+	child = fork();
+	cr_assert(child >= 0);
+	if (child == 0)
+		_exit(go_on_in_child(objects));
+	cr_assert(waitpid(child, &status, 0) == child);
+	cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0, "status %#x", (unsigned)status);
+	assert_holds(space, COUNT, 0);
+	(void)end(objects);
+	assert_destroys(space);
+}
