@@ -121,7 +121,7 @@ struct cache {
 	struct area checks;
 	struct area generations;
 	struct thread_cache *threads; /* under the global lock */
-	uint32_t nr_threads;
+	uint32_t nr_threads;	      /* likewise, but it is read without */
 
 	pthread_mutex_t *lock; /* for what follows; see the top of magazine.c */
 	uint32_t nr_slabs;     /* ever populated: only these have a struct slab */
@@ -213,8 +213,10 @@ uint32_t frozenref__slabs_take(struct cache *cache, void **objects, uint32_t n);
 /* Locked: puts free objects back. */
 void frozenref__slabs_give(struct cache *cache, void *const *objects, uint32_t n);
 
-/* One more slab with free objects; 0 or -ENOMEM. Runs constructors. */
-int frozenref__slabs_populate(struct cache *cache);
+/* Memory and constructors for one more slab, which is busy then: its number, or 0. */
+uint32_t frozenref__slabs_construct(struct cache *cache);
+/* Locked: its objects are free from now on. */
+void frozenref__slabs_add(struct cache *cache, uint32_t number);
 /* Gives slabs without an allocated object back, and returns the bytes. Runs destructors. */
 size_t frozenref__slabs_purge(struct cache *cache);
 /* At the end: destructors only. */

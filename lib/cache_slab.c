@@ -58,12 +58,24 @@ static uint64_t plan(struct cache *cache, uint64_t n)
 static uintptr_t addresses_taken;
 
 /*
+ * The stack is near the end of the address space, unless it is one of a program's own making; what
+ * the C library has mapped for the thread is not far from it either.
+ */
+static uint64_t highest_known(void)
+{
+	uintptr_t stack = (uintptr_t)__builtin_frame_address(0);
+	uintptr_t mapped = (uintptr_t)&errno;
+
+	return stack > mapped ? stack : mapped;
+}
+
+/*
  * So many caches may be made that they would fill the address space, and leave none for stacks and
- * files: together they get half of it, or of its limit. The stack is near its end.
+ * files: together they get half of it, or of its limit.
  */
 static uint64_t default_addresses(void)
 {
-	uint64_t most = (uintptr_t)__builtin_frame_address(0) / 2;
+	uint64_t most = highest_known() / 2;
 	/* Relaxed: it is no harm if two caches get what is meant for one. */
 	uint64_t used = (uint64_t)frozenref__loadptr(&addresses_taken, relaxed) << 12;
 	uint64_t part = DEFAULT_PART;
@@ -117,7 +129,7 @@ int frozenref__slabs_reserve(struct cache *cache, size_t max_objects)
 		cache->last_slab_objects = (uint32_t)((max_objects - 1) % per_slab) + 1;
 		return reserve(cache, (max_objects - 1) / per_slab + 1);
 	}
-	n = default_addresses() / (plan(cache, 1024) / 1024);
+	n = default_addresses() / (plan(cache, 16) / 16);
 	if (!n)
 		n = 1;
 	while ((err = reserve(cache, n)) == -ENOMEM && n > 1)
@@ -353,14 +365,23 @@ static int purge_memory(struct cache *cache, uint32_t number)
 				     cache->slab_size);
 }
 
-/* Locked: a busy slab that is populated now, all of it free. */
-static void add_populated(struct cache *cache, uint32_t number)
+/* Locked: none of the slab's n objects is free, or all of them are. */
+static void mark_free(struct slab *slab, uint32_t n, bool is_free)
+{
+	for (uint32_t i = 0; i < n; i += WORD_BITS) {
+		uint32_t all = n - i < WORD_BITS ? (UINT32_C(1) << (n - i)) - 1 : UINT32_MAX;
+
+		/* Relaxed: for walks, as nr_free. */
+		frozenref__store32(&slab->free[i / WORD_BITS], is_free ? all : 0, relaxed);
+	}
+}
+
+void frozenref__slabs_add(struct cache *cache, uint32_t number)
 {
 	struct slab *slab = slab_of(cache, number);
 	uint32_t n = slab_objects(cache, number);
 
-	for (uint32_t i = 0; i < n; i++)
-		slab->free[i / WORD_BITS] |= UINT32_C(1) << i % WORD_BITS;
+	mark_free(slab, n, true);
 	frozenref__store32(&slab->state, SLAB_IN_USE, relaxed);
 	cache->nr_busy--;
 	file_slab(cache, number, n);
@@ -388,29 +409,24 @@ static void add_absent(struct cache *cache, uint32_t number)
 	list_add(cache, &cache->absent, number);
 }
 
-int frozenref__slabs_populate(struct cache *cache)
+uint32_t frozenref__slabs_construct(struct cache *cache)
 {
-	uint32_t number;
-	int err;
+	uint32_t number = wait_for_absent(cache);
 
-	number = wait_for_absent(cache);
 	if (!number)
-		return -ENOMEM;
+		return 0;
 	/* Pairs with the acquire fence of a peek that still reads what was here before a trim. */
 	if (cache->on_alloc & ON_PEEK)
 		frozenref__fence(release);
-	err = construct(cache, number);
-	if (err)
-		(void)purge_memory(cache, number);
-	else
+	if (construct(cache, number) == 0) {
 		frozenref__cache_populated(cache, number);
+		return number;
+	}
+	(void)purge_memory(cache, number);
 	pthread_mutex_lock(cache->lock);
-	if (err)
-		add_absent(cache, number);
-	else
-		add_populated(cache, number);
+	add_absent(cache, number);
 	pthread_mutex_unlock(cache->lock);
-	return err;
+	return 0;
 }
 
 /* -------------------------------------------------------------------------------------- purging */
@@ -434,8 +450,7 @@ static size_t purge_slab(struct cache *cache, uint32_t number)
 	destruct(cache, number, slab_objects(cache, number));
 	err = purge_memory(cache, number);
 	pthread_mutex_lock(cache->lock);
-	for (uint32_t i = 0; i < slab_objects(cache, number); i += WORD_BITS)
-		slab_of(cache, number)->free[i / WORD_BITS] = 0;
+	mark_free(slab_of(cache, number), slab_objects(cache, number), false);
 	frozenref__store32(&slab_of(cache, number)->nr_free, 0, relaxed);
 	add_absent(cache, number);
 	pthread_mutex_unlock(cache->lock);
@@ -464,9 +479,11 @@ static size_t purge_empty(struct cache *cache)
 /* Absent slabs of which a lookup with a stale address has brought pages back. */
 static size_t purge_again(struct cache *cache)
 {
+	/* Acquire: pairs with the release that raised it when there was a struct slab. */
+	uintptr_t limit = frozenref__loadptr(&cache->head.limit, acquire);
 	size_t purged = 0;
 
-	for (uint32_t number = 1; number <= cache->nr_slabs; number++) {
+	for (uint32_t number = 1; number <= limit >> cache->slab_shift; number++) {
 		size_t resident = 0;
 
 		pthread_mutex_lock(cache->lock);

@@ -43,7 +43,7 @@ struct recent {
 };
 
 struct thread {
-	struct place *table; /* by cache.id */
+	struct place *table; /* by cache.id; replaced under the global lock */
 	uint32_t nr_places;
 	struct thread_cache *caches; /* under the global lock, as the links of threads */
 	struct thread *next;
@@ -186,13 +186,16 @@ static struct magazine *pop_full(struct depot *depot)
 	return magazine;
 }
 
-/* Returns the magazine if it is not wanted: too small by now, or there are enough. */
+/*
+ * Returns the magazine if it is not wanted: too small by now, or there are enough. (Relaxed: the
+ * number of threads changes under another lock, and any of late will do.)
+ */
 static struct magazine *push_empty(struct cache *cache, struct magazine *magazine)
 {
 	struct depot *depot = &cache->depot;
 
 	if (!magazine || magazine->capacity < cache->magazine_size ||
-	    depot->nr_empty > 2 * cache->nr_threads)
+	    depot->nr_empty > 2 * frozenref__load32(&cache->nr_threads, relaxed))
 		return magazine;
 	magazine->next = depot->empty;
 	depot->empty = magazine;
@@ -230,6 +233,12 @@ static void drain(struct thread_cache *drained)
 	pthread_mutex_unlock(drained->cache->lock);
 }
 
+static void count_threads(struct cache *cache, uint32_t more)
+{
+	/* Relaxed: for push_empty(), which has not the global lock. */
+	frozenref__store32(&cache->nr_threads, cache->nr_threads + more, relaxed);
+}
+
 static void unlink_from_cache(struct thread_cache *gone)
 {
 	struct thread_cache **link = &gone->cache->threads;
@@ -237,7 +246,7 @@ static void unlink_from_cache(struct thread_cache *gone)
 	while (*link != gone)
 		link = &(*link)->next_of_cache;
 	*link = gone->next_of_cache;
-	gone->cache->nr_threads--;
+	count_threads(gone->cache, UINT32_MAX);
 }
 
 static void unlink_from_thread(struct thread_cache *gone)
@@ -364,20 +373,25 @@ static struct thread *this_thread(void)
 static struct place *place_of(struct thread *thread, uint32_t id)
 {
 	uint32_t n = thread->nr_places ? thread->nr_places : TABLE_MIN;
+	struct place *old = thread->table;
 	struct place *grown;
 
 	if (id < thread->nr_places)
 		return &thread->table[id];
 	while (n <= id)
 		n *= 2;
-	grown = realloc(thread->table, n * sizeof(*grown));
+	grown = calloc(n, sizeof(*grown));
 	if (!grown)
 		return NULL;
-	for (uint32_t i = thread->nr_places; i < n; i++)
-		grown[i] = (struct place){ 0, NULL };
+	for (uint32_t i = 0; i < thread->nr_places; i++)
+		grown[i] = old[i];
+	/* Not by realloc(): the child of a fork frees the table that it finds here. */
+	pthread_mutex_lock(&all.lock);
 	thread->table = grown;
 	thread->nr_places = n;
-	return &thread->table[id];
+	pthread_mutex_unlock(&all.lock);
+	free(old);
+	return &grown[id];
 }
 
 static struct thread_cache *make_thread_cache(struct thread *thread, struct cache *cache)
@@ -395,7 +409,7 @@ static struct thread_cache *make_thread_cache(struct thread *thread, struct cach
 	pthread_mutex_lock(&all.lock);
 	made->next_of_cache = cache->threads;
 	cache->threads = made;
-	cache->nr_threads++;
+	count_threads(cache, 1);
 	made->next_of_thread = thread->caches;
 	thread->caches = made;
 	pthread_mutex_unlock(&all.lock);
@@ -435,17 +449,21 @@ static void remember(const struct cache *cache, struct magazine *magazine)
 /* Other than in a magazine: from the slabs, one at a time. */
 static void *take_one(struct cache *cache)
 {
-	void *object;
+	uint32_t number = 0;
 
 	do {
+		void *object;
 		uint32_t n;
 
 		pthread_mutex_lock(cache->lock);
+		if (number)
+			frozenref__slabs_add(cache, number);
 		n = frozenref__slabs_take(cache, &object, 1);
 		pthread_mutex_unlock(cache->lock);
 		if (n)
 			return object;
-	} while (frozenref__slabs_populate(cache) == 0);
+		number = frozenref__slabs_construct(cache);
+	} while (number);
 	return NULL;
 }
 
@@ -473,8 +491,8 @@ static struct magazine *fill(struct cache *cache, struct thread_cache *own_cache
 	return unwanted;
 }
 
-/* Gets objects into the thread's magazines, which are empty; false if there are none anywhere. */
-static bool reload(struct cache *cache, struct thread_cache *own_cache)
+/* Gets free objects that are there already, into the thread's magazines, which are empty. */
+static void reload(struct cache *cache, struct thread_cache *own_cache)
 {
 	struct magazine *larger = make_larger(cache, loaded(own_cache));
 	struct magazine *unwanted;
@@ -491,9 +509,28 @@ static bool reload(struct cache *cache, struct thread_cache *own_cache)
 		larger = NULL;
 	}
 	pthread_mutex_unlock(cache->lock);
+	/* Before anything else is called: the magazine that was loaded may be the unwanted one. */
+	remember(cache, loaded(own_cache));
 	free(unwanted);
 	free(larger);
-	return loaded(own_cache)->count || frozenref__slabs_populate(cache) == 0;
+}
+
+/*
+ * A slab more, and objects of it: before anybody else can have them, or a trim in a loop could take
+ * each away. Its constructors may have used the cache, and the magazines are no more as they were.
+ */
+static bool populate(struct cache *cache, struct thread_cache *own_cache)
+{
+	uint32_t number = frozenref__slabs_construct(cache);
+
+	if (!number)
+		return false;
+	pthread_mutex_lock(cache->lock);
+	frozenref__slabs_add(cache, number);
+	if (!loaded(own_cache)->count)
+		(void)fill(cache, own_cache, NULL);
+	pthread_mutex_unlock(cache->lock);
+	return true;
 }
 
 static inline void *pop(struct magazine *magazine, uint32_t count)
@@ -509,12 +546,11 @@ static void *pop_loaded(struct cache *cache, struct thread_cache *own_cache)
 {
 	if (!loaded(own_cache)->count && previous(own_cache) && previous(own_cache)->count)
 		swap_magazines(own_cache);
-	while (!loaded(own_cache)->count && reload(cache, own_cache))
-		continue;
-	/* In any case: the one that was loaded before may have been freed. */
-	remember(cache, loaded(own_cache));
 	if (!loaded(own_cache)->count)
+		reload(cache, own_cache);
+	if (!loaded(own_cache)->count && !populate(cache, own_cache))
 		return NULL;
+	remember(cache, loaded(own_cache));
 	return pop(loaded(own_cache), loaded(own_cache)->count);
 }
 
@@ -598,20 +634,27 @@ static bool is_full(const struct magazine *magazine)
 	return magazine->count == magazine->capacity;
 }
 
-static FROZENREF__COLD void free_slow(struct cache *cache, void *object)
+static void give_to_magazine(struct cache *cache, struct thread_cache *own_cache, void *object)
 {
-	struct thread_cache *own_cache = find_or_make(cache);
-
-	if (!own_cache) {
-		give_one(cache, object);
-		return;
-	}
 	if (is_full(loaded(own_cache)) && previous(own_cache) && !is_full(previous(own_cache)))
 		swap_magazines(own_cache);
 	if (is_full(loaded(own_cache)))
 		turn_over(cache, own_cache);
 	remember(cache, loaded(own_cache));
 	push(loaded(own_cache), loaded(own_cache)->count, object);
+}
+
+/* As free(3) does, it leaves errno alone: puts are part of how errors are handled. */
+static FROZENREF__COLD void free_slow(struct cache *cache, void *object)
+{
+	int saved_errno = errno;
+	struct thread_cache *own_cache = find_or_make(cache);
+
+	if (own_cache)
+		give_to_magazine(cache, own_cache, object);
+	else
+		give_one(cache, object);
+	errno = saved_errno;
 }
 
 /* What would make two owners of one object, or hand out what is none. */

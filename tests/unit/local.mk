@@ -60,6 +60,7 @@ tests_unit_ref_symbols_LDADD = $(unit_libs)
 
 unit_cache_sources = \
 	tests/unit/cache.c \
+	tests/unit/cache_callbacks.c \
 	tests/unit/cache_fixture.h \
 	tests/unit/cache_process.c \
 	tests/unit/misuse.h \
