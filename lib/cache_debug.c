@@ -69,10 +69,10 @@ static unsigned char *redzone_of(const struct cache *cache, const void *object)
 	return (unsigned char *)(uintptr_t)object + cache->head.object_size;
 }
 
-/* AddressSanitizer watches over it by itself, and does not want it to be touched. */
+/* AddressSanitizer and Memcheck watch over it by themselves, and do not want it to be touched. */
 static uint32_t redzone_size(const struct cache *cache)
 {
-	return cache->on_alloc & ON_ASAN ? 0 : cache->redzone;
+	return cache->on_alloc & (ON_ASAN | ON_VALGRIND) ? 0 : cache->redzone;
 }
 
 static bool redzone_is_whole(const struct cache *cache, const void *object)
@@ -160,6 +160,17 @@ static void valgrind_show(const struct cache *cache, const void *object)
 		(void)VALGRIND_MAKE_MEM_DEFINED(piece_at(cache, object, i), cache->piece[i].size);
 }
 
+static void valgrind_hide_redzone(const struct cache *cache, const void *object)
+{
+	(void)VALGRIND_MAKE_MEM_NOACCESS(redzone_of(cache, object), cache->redzone);
+}
+
+static void valgrind_show_all(const struct cache *cache, const void *object)
+{
+	valgrind_show(cache, object);
+	(void)VALGRIND_MAKE_MEM_DEFINED(redzone_of(cache, object), cache->redzone);
+}
+
 static void valgrind_allocated(const struct cache *cache, const void *object)
 {
 	const void *first = piece_at(cache, object, 0);
@@ -204,7 +215,13 @@ static void valgrind_hide(const struct cache *cache, const void *object)
 	(void)object;
 }
 
-static void valgrind_show(const struct cache *cache, const void *object)
+static void valgrind_hide_redzone(const struct cache *cache, const void *object)
+{
+	(void)cache;
+	(void)object;
+}
+
+static void valgrind_show_all(const struct cache *cache, const void *object)
 {
 	(void)cache;
 	(void)object;
@@ -262,11 +279,14 @@ void frozenref__cache_populated(struct cache *cache, uint32_t number)
 			check_in(cache, object);
 		}
 		if (cache->on_alloc & ON_ASAN) {
-			asan_poison(cache, object);
+			/* First: the last piece may end where nothing but red zone shares its 8 bytes. */
 			__asan_poison_memory_region(redzone_of(cache, object), cache->redzone);
+			asan_poison(cache, object);
 		}
-		if (cache->on_alloc & ON_VALGRIND)
+		if (cache->on_alloc & ON_VALGRIND) {
 			valgrind_hide(cache, object);
+			valgrind_hide_redzone(cache, object);
+		}
 	}
 }
 
@@ -280,7 +300,7 @@ void frozenref__cache_exposed(struct cache *cache, uint32_t number)
 		if (on & ON_ASAN)
 			__asan_unpoison_memory_region(object, cache->head.stride);
 		if (on & ON_VALGRIND)
-			valgrind_show(cache, object);
+			valgrind_show_all(cache, object);
 	}
 }
 
