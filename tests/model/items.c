@@ -245,8 +245,8 @@ void items_are_set_up(void)
 	model_region(inside, sizeof(*inside), "cache");
 	for (struct thread_cache *own = inside->threads; own; own = own->next_of_cache) {
 		model_region(own, sizeof(*own), "magazines");
-		model_region(own->loaded,
-			     sizeof(*own->loaded) + own->capacity * sizeof(own->loaded->round[0]),
+		model_region(own->magazine[0],
+			     sizeof(struct magazine) + own->magazine[0]->capacity * sizeof(void *),
 			     "magazine");
 	}
 	model_label(&notes.flag, "flag");

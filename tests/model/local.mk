@@ -53,6 +53,8 @@ tests_model_encodings_SOURCES = \
 	tests/model/encodings.c \
 	tests/model/explorer.c \
 	tests/model/explorer.h \
+	tests/model/items.c \
+	tests/model/items.h \
 	tests/model/memory.c \
 	tests/model/memory.h \
 	tests/model/model.h \
