@@ -54,12 +54,22 @@ commands() {
 	echo "frozenref registry *(void **) &padded"
 }
 
+# Of the library: all but what is for Windows.
+library_sources() {
+	for file in "$srcdir"/lib/*.c; do
+		case $file in
+		*_win32.c) ;;
+		*) echo "$file" ;;
+		esac
+	done
+}
+
 compile() { # output option...
 	output=$1
 	shift
-	# shellcheck disable=SC2086 # several words, or none
+	# shellcheck disable=SC2046,SC2086 # several words, or none
 	$CC -std=gnu11 -fno-pie -no-pie "$@" -I"$work/include" -I"$srcdir/include" -I"$builddir" \
-		-I"$srcdir/lib" "$here/states.c" "$srcdir"/lib/*.c -o "$output" -lpthread 2>"$work/errors"
+		-I"$srcdir/lib" "$here/states.c" $(library_sources) -o "$output" -lpthread 2>"$work/errors"
 }
 
 verdict() { # variant file

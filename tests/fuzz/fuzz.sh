@@ -24,6 +24,16 @@ target_sources() { # target
 	done
 }
 
+# Of the library: all but what is for Windows.
+library_sources() {
+	for file in "$srcdir"/lib/*.c; do
+		case $file in
+		*_win32.c) ;;
+		*) echo "$file" ;;
+		esac
+	done
+}
+
 # The library's own sources are compiled in, so that the fuzzer sees which of their branches are taken;
 # with the compiler's atomics, whose accesses AddressSanitizer sees.
 compile() { # compiler output target option...
@@ -35,7 +45,7 @@ compile() { # compiler output target option...
 	# shellcheck disable=SC2046 # file names without blanks, one a word
 	"$compiler" -std=gnu11 -g -O1 -fno-omit-frame-pointer "$@" -fno-sanitize-recover=all \
 		-I"$build/include" -I"$srcdir/include" -I. -I"$srcdir/lib" \
-		$(target_sources "$target") "$source/fuzz.c" "$srcdir"/lib/*.c \
+		$(target_sources "$target") "$source/fuzz.c" $(library_sources) \
 		-o "$output" -lpthread
 }
 
