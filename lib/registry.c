@@ -4,12 +4,13 @@
  *
  * Called by programs, by the inline functions of registry.h, and by registry_freeze.c, which has
  * erase and freeze. Relies on table.c for slots that never move, and on ref.c. No function but trim
- * takes a lock; inserts wait for a leaf that is being purged.
+ * takes a lock; inserts wait for a leaf that is being purged, and for each other's claims.
  *
  * A slot's flags word is the lock of its head: an insert claims it, an erase marks it, a freezer
  * sets BUSY in it, each by compare-and-swap. Who may write what:
  *
- *	empty -> CLAIM		an insert; from then on the slot is its own
+ *	empty -> CLAIM		an insert; from then on the slot is its own, until it goes on or
+ *				gives up; other inserts wait for that
  *	CLAIM -> USED		the insert, after the word is live: so a USED slot that is not
  *				BUSY has a live word for as long as the registry holds its
  *				reference, which lets an erase drop it without another look
@@ -208,16 +209,49 @@ void frozenref__registry_touch(const struct frozenref_registry *reg, struct span
 	}
 }
 
+/*
+ * Flags of a slot that an insert of this process is about to take, or to give up again. The number
+ * of forks tells it from one that was under way in the parent at a fork: nobody is left to finish
+ * that, so the pfn stays taken in the child.
+ */
+static uint32_t claim_flags(uint32_t forks)
+{
+	return make_flags(FROZENREF__SLOT_CLAIM, forks) & ~FROZENREF__SLOT_COMPACT;
+}
+
+static bool is_being_claimed(uint32_t flags)
+{
+	return flags == claim_flags(frozenref__load32(&frozenref__forks, relaxed));
+}
+
+/*
+ * Claims an empty slot; false if it is taken. Who has claimed it already may find another pfn of the
+ * range taken, and then this one was free all the time: so that is waited for. Claims are made in
+ * ascending order, so the owner of the highest waits for nobody, and so on down.
+ */
+static bool claim_slot(struct frozenref_slot *slot)
+{
+	uint32_t claim = claim_flags(frozenref__load32(&frozenref__forks, relaxed));
+
+	for (;;) {
+		/* Acquire: pairs with the release that emptied the slot. */
+		uint32_t found = frozenref__cas32(&slot->flags, 0, claim, acquire);
+
+		if (!found)
+			return true;
+		if (!is_being_claimed(found))
+			return false;
+		FROZENREF__WAIT();
+	}
+}
+
 /* Claims the empty slots of a span, all or none. Returns 0, or -EEXIST. */
 static int claim_span(const struct frozenref_registry *reg, struct span span)
 {
 	enter(span.leaf, span.n);
 	frozenref__registry_touch(reg, span);
 	for (uint64_t i = 0; i < span.n; i++) {
-		struct frozenref_slot *slot = slot_at(&reg->table, span.slot, i);
-
-		/* Acquire: pairs with the release that emptied the slot. */
-		if (frozenref__cas32(&slot->flags, 0, FROZENREF__SLOT_CLAIM, acquire) == 0)
+		if (claim_slot(slot_at(&reg->table, span.slot, i)))
 			continue;
 		empty_slots(reg, (struct span){ span.leaf, span.slot, i });
 		leave(span.leaf, span.n);
@@ -240,25 +274,38 @@ static void release_pfns(const struct frozenref_registry *reg, uint64_t pfn, uin
 	}
 }
 
+/* Makes the leaves of pfns that have none; *span is what lies in the first of them. */
+static int make_leaves(struct frozenref_registry *reg, uint64_t first, uint64_t npages,
+		       struct span *span)
+{
+	struct span next;
+	int err = frozenref__table_make_span(&reg->table, first, npages, span);
+
+	for (uint64_t done = span->n; !err && done < npages; done += next.n)
+		err = frozenref__table_make_span(&reg->table, first + done, npages - done, &next);
+	return err;
+}
+
 /* Claims pfns, all or none. */
 static int claim_pfns(struct frozenref_registry *reg, uint64_t first, uint64_t npages)
 {
 	uint64_t done = 0;
+	struct span span;
+	/* All of them before the first claim: others may wait for it, and a backend may take long. */
+	int err = make_leaves(reg, first, npages, &span);
 
-	while (done < npages) {
-		struct span span;
-		int err =
-			frozenref__table_make_span(&reg->table, first + done, npages - done, &span);
-
-		if (!err)
-			err = claim_span(reg, span);
+	while (!err) {
+		err = claim_span(reg, span);
 		if (err) {
 			release_pfns(reg, first, done);
-			return err;
+			break;
 		}
 		done += span.n;
+		if (done == npages)
+			break;
+		span = frozenref__table_span(&reg->table, first + done, npages - done);
 	}
-	return 0;
+	return err;
 }
 
 /* ------------------------------------------------------------------------------------- insert */
@@ -276,13 +323,18 @@ static int check_range(const struct frozenref_registry *reg, uint64_t pfn, uint6
  * Why a range could not be claimed: -EBUSY if something in it is erased and still held, -EEXIST if
  * it is taken otherwise, and 0 if what was in the way has left in the meantime.
  */
-static int obstacle(struct frozenref_registry *reg, uint64_t pfn, uint64_t npages)
+static int obstacle(const struct frozenref_registry *reg, uint64_t pfn, uint64_t npages)
 {
 	for (uint64_t i = 0; i < npages; i++) {
-		enum frozenref_state state = frozenref_registry_state(reg, pfn + i);
+		struct frozenref_slot *slot = frozenref__table_slot(&reg->table, pfn + i);
+		uint32_t flags;
 
-		if (state != FROZENREF_EMPTY)
-			return state == FROZENREF_ERASED ? -EBUSY : -EEXIST;
+		if (frozenref__find_head(reg, pfn + i, &flags))
+			return flags & FROZENREF__SLOT_ERASED ? -EBUSY : -EEXIST;
+		/* Acquire: as in find_head(). A tail by now, or what a fork has left; or a claim. */
+		flags = frozenref__load32(&slot->flags, acquire);
+		if (flags && !is_being_claimed(flags))
+			return -EEXIST;
 	}
 	return 0;
 }

@@ -116,22 +116,26 @@ uint64_t frozenref_registry_erase_range(struct frozenref_registry *reg, uint64_t
 }
 
 /*
- * The first of npages pfns in a row that are not in use now; false if there are none. Full leaves
- * can be skipped by their counts, but these include inserts that are about to be refused.
+ * The first of npages pfns in a row that are not in use now; false if there are none. In haste, full
+ * leaves are skipped by their counts, and claimed pfns as well; but either may be those of inserts
+ * that are about to be refused.
  */
 static bool find_free(const struct frozenref_registry *reg, uint64_t *pfn, uint64_t last,
-		      uint64_t npages, bool skip_full)
+		      uint64_t npages, bool haste)
 {
+	uint32_t taken_flags =
+		haste ? FROZENREF__SLOT_STATE : FROZENREF__SLOT_STATE & ~FROZENREF__SLOT_CLAIM;
+
 	while (*pfn <= last && last - *pfn >= npages - 1) {
 		uint64_t taken = *pfn;
 		struct leaf *leaf = frozenref__table_next(&reg->table, &taken);
 
-		if (skip_full && leaf && leaf->first <= *pfn && leaf_count(leaf) == LEAF_SLOTS) {
+		if (haste && leaf && leaf->first <= *pfn && leaf_count(leaf) == LEAF_SLOTS) {
 			*pfn = leaf->first + LEAF_SLOTS;
 			continue;
 		}
 		taken = *pfn;
-		if (!frozenref__next_slot(reg, &taken, *pfn + (npages - 1), FROZENREF__SLOT_STATE))
+		if (!frozenref__next_slot(reg, &taken, *pfn + (npages - 1), taken_flags))
 			return true;
 		*pfn = taken + 1;
 	}
@@ -146,14 +150,16 @@ int frozenref_registry_alloc_frozen(struct frozenref_registry *reg, uint64_t fir
 	if (last > last_pfn(reg))
 		return -ERANGE;
 	/* Once more, slot by slot, before it is said that there is no room. */
-	for (int skip_full = 1; skip_full >= 0; skip_full--) {
+	for (int haste = 1; haste >= 0; haste--) {
 		uint64_t pfn = first;
 
-		while (find_free(reg, &pfn, last, npages, skip_full)) {
+		while (find_free(reg, &pfn, last, npages, haste)) {
 			int err = frozenref_registry_insert_frozen(reg, pfn, npages, object, slot);
 
 			if (err != -EEXIST && err != -EBUSY)
 				return err;
+			/* A claim that a fork has left looks free for ever. */
+			pfn += !haste;
 		}
 	}
 	return -ENOSPC;

@@ -57,11 +57,20 @@ static void unlock_purges(void)
 	pthread_mutex_unlock(&purge_lock);
 }
 
+uint32_t frozenref__forks;
+
+/* In the child, which has one thread. */
+static void begin_child(void)
+{
+	frozenref__store32(&frozenref__forks, frozenref__forks + 1, relaxed);
+	unlock_purges();
+}
+
 static int fork_error;
 
 static void watch_forks(void)
 {
-	fork_error = -frozenref__at_fork(lock_purges, unlock_purges, unlock_purges);
+	fork_error = -frozenref__at_fork(lock_purges, unlock_purges, begin_child);
 }
 
 int frozenref__table_init(struct frozenref__table *table, const struct frozenref_backend *backend,

@@ -167,6 +167,9 @@ static inline struct frozenref_slot *frozenref__table_slot(const struct frozenre
 	return entry ? slot_at(table, (struct frozenref_slot *)entry, pfn % LEAF_SLOTS) : NULL;
 }
 
+/* How many forks there are between this process and the one that made the first table. */
+extern uint32_t frozenref__forks;
+
 /* For a table whose memory is zero. */
 int frozenref__table_init(struct frozenref__table *table, const struct frozenref_backend *backend,
 			  unsigned pfn_bits, unsigned slot_shift);

@@ -208,6 +208,40 @@ static void check_overlap(void)
 	model_assert(objects.result[0] != 0 || objects.result[1] != 0);
 }
 
+/* What the range finds taken, it gives up; the single is in nobody's way. */
+static void setup_second(void)
+{
+	setup_empty();
+	insert_at_setup(1, 1);
+}
+
+static void insert_range_1(void)
+{
+	objects.result[0] = insert_new(1, 0, 2);
+}
+
+static void insert_first_2(void)
+{
+	objects.result[1] = insert_new(2, 0, 1);
+}
+
+static void check_only_range_refused(void)
+{
+	check_quiet();
+	model_assert(objects.result[0] == -EEXIST);
+	model_assert(objects.result[1] == 0);
+}
+
+static void insert_longer_range_1(void)
+{
+	objects.result[1] = insert_new(1, 1, 3);
+}
+
+static void insert_longer_range_0(void)
+{
+	objects.result[0] = insert_new(0, 0, 3);
+}
+
 /* A holder that has erased the object and then leaves nobody else with a reference is alone. */
 static void erase_alone_0(void)
 {
@@ -293,6 +327,12 @@ const struct model_scenario model_scenarios_registry[] = {
 	  .check = check_quiet, .teardown = teardown, .quick = 1, .witnessed = 1 },
 	{ .name = "reg-overlap", .about = "a range and a single that overlap, and a lookup",
 	  .setup = setup_empty, .thread = { insert_range_0, insert_second_1, look_up_tail_2 },
+	  .check = check_overlap, .teardown = teardown, .quick = 1 },
+	{ .name = "reg-overlap-refused", .about = "a range that is refused, and a single that is not",
+	  .setup = setup_second, .thread = { insert_range_1, insert_first_2 },
+	  .check = check_only_range_refused, .teardown = teardown, .quick = 1 },
+	{ .name = "reg-overlap-ranges", .about = "two ranges that overlap: one of them gets in",
+	  .setup = setup_empty, .thread = { insert_longer_range_0, insert_longer_range_1 },
 	  .check = check_overlap, .teardown = teardown, .quick = 1 },
 	{ .name = "reg-alone", .about = "a holder that has erased, and finds itself alone",
 	  .setup = setup_held, .thread = { erase_alone_0, look_up_1 }, .check = check_erased,

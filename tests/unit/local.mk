@@ -89,6 +89,7 @@ unit_registry_sources = \
 	tests/unit/registry_backend.c \
 	tests/unit/registry_compact.c \
 	tests/unit/registry_fixture.h \
+	tests/unit/registry_claim.c \
 	tests/unit/registry_frozen.c \
 	tests/unit/registry_handle.c \
 	tests/unit/registry_limits.c \
