@@ -356,9 +356,12 @@ static void remember(const struct frozenref__table *table, struct leaf *leaf)
 		}
 		generation = slot_generation(table, slot);
 		sequence = frozenref__load32(&slot->sequence, relaxed);
-		if (generation_after(table, generation, leaf->base_generation))
+		/* A zero is no number but the lack of one, and comes before all that go round. */
+		if (generation && (!leaf->base_generation ||
+				   generation_after(table, generation, leaf->base_generation)))
 			leaf->base_generation = generation;
-		if ((int32_t)(sequence - leaf->base_sequence) > 0)
+		if (sequence &&
+		    (!leaf->base_sequence || (int32_t)(sequence - leaf->base_sequence) > 0))
 			leaf->base_sequence = sequence;
 	}
 }

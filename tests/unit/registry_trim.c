@@ -67,6 +67,36 @@ Test(registry_trim, does_not_restart_generations)
 	assert_destroys(reg);
 }
 
+/*
+ * Numbers that go round, beyond the half where they look negative; slots that never had any lie in
+ * the same chunk.
+ */
+Test(registry_trim, does_not_restart_numbers_that_go_round)
+{
+	static const uint32_t numbers[] = { 0x80000010, 0xffffff00 };
+	struct frozenref_registry_config config = default_config();
+	struct frozenref_registry *reg;
+	struct frozenref_slot *slot;
+
+	config.flags = FROZENREF_REGISTRY_COMPACT;
+	reg = make_registry(&config);
+	for (unsigned i = 0; i < 2; i++) {
+		cr_assert(frozenref_registry_insert(reg, 3, (void *)0x3000) == 0);
+		slot = frozenref_registry_slot(reg, 3);
+		cr_assert(frozenref_registry_erase(reg, 3) == 0);
+		frozenref__store32(&slot->generation_low, numbers[i], relaxed);
+		frozenref__store32(&slot->sequence, numbers[i], relaxed);
+		for (unsigned trims = 1; trims <= 2; trims++) {
+			cr_assert(frozenref_registry_trim(reg) > 0);
+			cr_assert(frozenref_registry_insert(reg, 3, (void *)0x3000) == 0);
+			cr_assert(slot->generation_low == numbers[i] + trims);
+			cr_assert(slot->sequence == numbers[i] + trims);
+			cr_assert(frozenref_registry_erase(reg, 3) == 0);
+		}
+	}
+	assert_destroys(reg);
+}
+
 static int failing_purge(void *context, void *address, size_t size)
 {
 	(void)context;
