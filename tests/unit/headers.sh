@@ -27,25 +27,33 @@ try() { # compiler language standard header flags...
 	failed=$((failed + 1))
 }
 
-# The configured one, and both that the headers promise to work with.
+# The configured one, with its options, and both that the headers promise to work with; one a line.
 compilers() { # configured known...
 	for compiler; do
-		command -v "${compiler%% *}" >/dev/null 2>&1 && echo "${compiler%% *}"
+		command -v "${compiler%% *}" >/dev/null 2>&1 && echo "$compiler"
 	done | sort -u
 }
+
+newline='
+'
 
 for path in "$srcdir"/include/frozenref/*.h "$srcdir"/include/frozenref/*.hpp \
 	include/frozenref/version.h; do
 	header=${path##*/}
+	IFS=$newline
 	for compiler in $(compilers "$CXX" g++ clang++); do
+		unset IFS
 		try "$compiler" cc c++11 "$header"
 		try "$compiler" cc c++11 "$header" -DFROZENREF_NO_INLINE
 		try "$compiler" cc c++11 "$header" -fno-exceptions -fno-rtti
 	done
+	unset IFS
 	case $header in
 	*.hpp) continue ;;
 	esac
+	IFS=$newline
 	for compiler in $(compilers "$CC" gcc clang); do
+		unset IFS
 		for standard in c99 c11; do
 			try "$compiler" c "$standard" "$header"
 			try "$compiler" c "$standard" "$header" -DFROZENREF_NO_INLINE
