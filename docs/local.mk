@@ -2,6 +2,7 @@
 
 include docs/examples/compact/local.mk
 include docs/examples/pagecache/local.mk
+include docs/examples/tutorial/local.mk
 include docs/man/local.mk
 
 figures = docs/figures/counter.dot docs/figures/slot.dot
