@@ -8,7 +8,7 @@
  * The hot paths are inline in the headers, and the same names are real symbols of the library, so
  * each header is read in one of three ways:
  *
- *	by a program				static inline functions with their bodies
+ *	by a program				functions with their bodies, always inline
  *	with FROZENREF_NO_INLINE defined	declarations only, for foreign-function interfaces
  *	by lib/symbols.c			bodies with external linkage: the library's symbols
  */
@@ -32,7 +32,8 @@
 #if defined(FROZENREF_NO_INLINE) || defined(FROZENREF__EMIT_SYMBOLS)
 # define FROZENREF__INLINE FROZENREF__API
 #else
-# define FROZENREF__INLINE static inline
+/* Or gcc makes calls of them in files that use one of them often. */
+# define FROZENREF__INLINE static inline __attribute__((always_inline))
 #endif
 
 /* Helpers that never become symbols, and so must not exist where only declarations are wanted. */
