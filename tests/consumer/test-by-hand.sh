@@ -44,12 +44,14 @@ contains "$project/configure.ac" m4
 sed 's/^LDADD/example_LDADD/; s/^AM_CPPFLAGS/example_CPPFLAGS/' "$project/Makefile.am" >Makefile.am
 contains Makefile.am makefile
 
-say "the README's links"
-sed -n 's/.*](\([^):#]*\)).*/\1/p' "$srcdir/README.md" >links
-[ -s links ] || fail "no link in README.md"
-while read -r link; do
-	[ -e "$srcdir/$link" ] || fail "README.md links to $link, which is not there"
-done <links
+say "links"
+for document in README.md CHANGELOG.md CONTRIBUTING.md; do
+	grep -o ']([^):#]*)' "$srcdir/$document" | sed 's/^](//; s/)$//' >links
+	[ -s links ] || fail "no link in $document"
+	while read -r link; do
+		[ -e "$srcdir/$link" ] || fail "$document links to $link, which is not there"
+	done <links
+done
 
 say "each header alone"
 cflags=$("$PKG_CONFIG" --cflags frozenref)
