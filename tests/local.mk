@@ -12,6 +12,7 @@ include tests/consumer/local.mk
 include tests/cxx/local.mk
 include tests/fuzz/local.mk
 include tests/usdt/local.mk
+include tests/debian/local.mk
 include tests/lint/local.mk
 include tests/man/local.mk
 include tests/portability/local.mk

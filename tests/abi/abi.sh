@@ -119,6 +119,7 @@ update_symbols() { # name version-script
 	}
 	{
 		echo "$1.so.0 ${1}0 #MINVER#"
+		echo "* Build-Depends-Package: $1-dev"
 		awk -v now="$PACKAGE_VERSION" '
 			FILENAME == ARGV[1] { version[$1] = $2; next }
 			{ print " " $1 " " ($1 in version ? version[$1] : now) }' "$dir/listed" "$dir/symbols"

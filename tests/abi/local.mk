@@ -3,7 +3,6 @@
 
 TESTS += tests/abi/test-layout.sh tests/abi/test-symbols.sh
 EXTRA_DIST += \
-	integrations/debian/libfrozenref0.symbols \
 	tests/abi/abi.sh \
 	tests/abi/layout.c \
 	tests/abi/libfrozenref-x86_64.abi \
