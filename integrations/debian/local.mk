@@ -8,6 +8,9 @@ EXTRA_DIST += \
 	integrations/debian/libfrozenref-dev.install \
 	integrations/debian/libfrozenref-doc.docs \
 	integrations/debian/libfrozenref-doc.install \
+	integrations/debian/libfrozenref-mimalloc-dev.install \
+	integrations/debian/libfrozenref-mimalloc0.install \
+	integrations/debian/libfrozenref-mimalloc0.symbols \
 	integrations/debian/libfrozenref0.install \
 	integrations/debian/libfrozenref0.symbols \
 	integrations/debian/libfrozenref0.lintian-overrides \

@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 #include <frozenref/frozenref.h>
+#include <frozenref/mimalloc.h>
 
 #ifdef __cplusplus
 # define ASSERT(condition, what) static_assert(condition, what)
@@ -134,6 +135,25 @@ MEMBER(struct frozenref_cache_stats, contended, 80, 80);
 MEMBER(struct frozenref_cache_stats, bytes_reserved, 88, 88);
 MEMBER(struct frozenref_cache_stats, bytes_resident, 96, 96);
 
+SIZE(struct frozenref_mi_space_config, 40, 24);
+MEMBER(struct frozenref_mi_space_config, size, 0, 0);
+MEMBER(struct frozenref_mi_space_config, bytes, 8, 4);
+MEMBER(struct frozenref_mi_space_config, release, 16, 8);
+MEMBER(struct frozenref_mi_space_config, arg, 24, 12);
+MEMBER(struct frozenref_mi_space_config, granule_shift, 32, 16);
+MEMBER(struct frozenref_mi_space_config, flags, 36, 20);
+
+SIZE(struct frozenref_mi_report, 64, 64);
+MEMBER(struct frozenref_mi_report, size, 0, 0);
+MEMBER(struct frozenref_mi_report, heaps, 4, 4);
+MEMBER(struct frozenref_mi_report, live, 8, 8);
+MEMBER(struct frozenref_mi_report, frozen, 16, 16);
+MEMBER(struct frozenref_mi_report, queued, 24, 24);
+MEMBER(struct frozenref_mi_report, leaked, 32, 32);
+MEMBER(struct frozenref_mi_report, stray, 40, 40);
+MEMBER(struct frozenref_mi_report, bytes, 48, 48);
+MEMBER(struct frozenref_mi_report, blocks, 56, 56);
+
 /* Private, and compiled into programs by the inline functions. */
 SIZE(struct frozenref_slot, 32, 32);
 MEMBER(struct frozenref_slot, ref, 0, 0);
@@ -162,3 +182,11 @@ MEMBER(struct frozenref_cache, stride, 32, 24);
 MEMBER(struct frozenref_cache, object_size, 36, 28);
 MEMBER(struct frozenref_cache, ref_offset, 40, 32);
 MEMBER(struct frozenref_cache, flags, 44, 36);
+
+MEMBER(struct frozenref_mi_space, first, 0, 0);
+MEMBER(struct frozenref_mi_space, zone_shift, 8, 4);
+MEMBER(struct frozenref_mi_space, small_shift, 12, 8);
+MEMBER(struct frozenref_mi_space, slot_shift, 16, 12);
+MEMBER(struct frozenref_mi_space, flags, 20, 16);
+MEMBER(struct frozenref_mi_space, registries, 24, 20);
+MEMBER(struct frozenref_mi_space, heaps, 40, 28);

@@ -5,6 +5,7 @@ TESTS += tests/abi/test-layout.sh tests/abi/test-symbols.sh
 EXTRA_DIST += \
 	tests/abi/abi.sh \
 	tests/abi/layout.c \
+	tests/abi/libfrozenref-mimalloc-x86_64.abi \
 	tests/abi/libfrozenref-x86_64.abi \
 	tests/abi/suppressions \
 	tests/abi/symbols.awk \

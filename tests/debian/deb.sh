@@ -67,13 +67,18 @@ say "what they have"
 cd "$folder"
 machine=$(dpkg-architecture -q DEB_HOST_MULTIARCH)
 mkdir root
-for package in libfrozenref0 libfrozenref-dev libfrozenref-doc; do
+for package in libfrozenref0 libfrozenref-dev libfrozenref-mimalloc0 libfrozenref-mimalloc-dev \
+	libfrozenref-doc; do
 	[ "$(find . -maxdepth 1 -name "${package}_${version}_*.deb" | wc -l)" = 1 ] || fail "no package $package"
 	dpkg-deb -x "$package"_*.deb root
 done
+! dpkg-deb -c libfrozenref-dev_*.deb | grep -e mimalloc -e frozenref_mi_ ||
+	fail "libfrozenref-dev has what is mimalloc's"
 for file in include/frozenref/frozenref.hpp "lib/$machine/cmake/frozenref/frozenref-config.cmake" \
 	"lib/$machine/libfrozenref.so.0" "lib/$machine/libfrozenref.a" \
 	"lib/$machine/pkgconfig/frozenref.pc" share/man/man3/frozenref_try_get_n.3.gz \
+	include/frozenref/mimalloc.h "lib/$machine/libfrozenref-mimalloc.so.0" \
+	"lib/$machine/pkgconfig/frozenref-mimalloc.pc" share/man/man7/frozenref-mimalloc.7.gz \
 	share/doc/libfrozenref-doc/examples/pagecache/main.c share/doc/libfrozenref-doc/design.md; do
 	[ -e "root/usr/$file" ] || fail "no package has $file"
 done
