@@ -4,6 +4,7 @@
 stress_programs = \
 	tests/stress/counter \
 	tests/stress/everything \
+	tests/stress/index \
 	tests/stress/registry
 
 tests_stress_counter_SOURCES = tests/stress/counter.c tests/stress/stress.c tests/stress/stress.h
@@ -17,6 +18,14 @@ tests_stress_everything_SOURCES = \
 	tests/stress/stress.h
 tests_stress_everything_LDADD = lib/libfrozenref.la
 
+tests_stress_index_SOURCES = \
+	tests/stress/history.c \
+	tests/stress/history.h \
+	tests/stress/index.c \
+	tests/stress/stress.c \
+	tests/stress/stress.h
+tests_stress_index_LDADD = lib/libfrozenref.la
+
 tests_stress_registry_SOURCES = tests/stress/registry.c tests/stress/stress.c tests/stress/stress.h
 tests_stress_registry_LDADD = lib/libfrozenref.la
 
@@ -28,7 +37,7 @@ SECONDS = 60
 
 .PHONY: stress
 stress: $(stress_programs)
-	@set -e; share=`$(AWK) 'BEGIN { print $(SECONDS) / 3 }'`; \
+	@set -e; share=`$(AWK) 'BEGIN { print $(SECONDS) / 4 }'`; \
 	for program in $(stress_programs); do \
 		./$$program --seconds $$share; \
 	done
