@@ -228,9 +228,10 @@ struct frozenref_mi_space {
 	uint32_t zone_shift;  /* log2 of a zone's bytes */
 	uint32_t small_shift; /* log2 of the small zone's granule */
 	uint32_t slot_shift;  /* log2 of the bytes of a slot, the same in both zones */
-	uint32_t flags;
+	uint32_t one_window;  /* each zone lies in one window of its registry */
 	struct frozenref_registry *registries[FROZENREF__MI_ZONES];
 	size_t heaps; /* where a thread's table of heaps has those of this space, in bytes */
+	uint32_t flags;
 };
 
 #define FROZENREF__MI_LARGE_SHIFT 12
@@ -243,9 +244,8 @@ frozenref__mi_find_slow(const struct frozenref_mi_space *space, const void *addr
 			enum frozenref_misuse kind);
 FROZENREF__API FROZENREF__COLD void frozenref__mi_unfreeze_slow(struct frozenref_mi_space *space,
 								void *object, uint32_t refs);
-FROZENREF__API FROZENREF__COLD bool frozenref__mi_put_slow(struct frozenref_mi_space *space,
-							   struct frozenref_slot *slot,
-							   void *object, uint32_t word);
+FROZENREF__API FROZENREF__COLD bool frozenref__mi_put_unseen(struct frozenref_mi_space *space,
+							     void *object);
 FROZENREF__API bool frozenref__mi_end(struct frozenref_mi_space *space, struct frozenref_slot *slot,
 				      void *object);
 
@@ -274,35 +274,48 @@ FROZENREF__HELPER uint32_t frozenref__mi_shift(const struct frozenref_mi_space *
 }
 
 /*
- * The slot of the granule that the address lies in, and the granule's first address; or NULL: not in
- * the space, or never used, or in a space so large that the registry's window does not show it;
- * frozenref__mi_find_slow() tells. As frozenref__table_window_slot(), with the space's own copies of
- * what the registry would have to be asked for, since each load that waits for another one counts.
+ * The slot of a granule, or NULL: never used, or in a zone so large that the registry's window does
+ * not show all of it. As frozenref__table_window_slot(), with the space's own copies of what the
+ * registry would have to be asked for, since each load that waits for another one counts.
  */
+FROZENREF__HELPER struct frozenref_slot *
+frozenref__mi_window_slot(const struct frozenref_mi_space *space, unsigned zone, uint64_t pfn)
+{
+	const struct frozenref__table *table = &space->registries[zone]->table;
+	uint64_t number = (pfn >> FROZENREF__WINDOW_SHIFT) + 1;
+	/* Acquire: pairs with the release that put the leaf there. */
+	uintptr_t leaf = frozenref__loadptr(
+		&table->window[(pfn >> FROZENREF__LEAF_SHIFT) % FROZENREF__WINDOW_LEAVES], acquire);
+
+	if (FROZENREF__UNLIKELY(!leaf))
+		return NULL;
+	/* Relaxed, both: one of them is set, once, before any leaf is put there. */
+	if (FROZENREF__UNLIKELY(!space->one_window) &&
+	    number != frozenref__load32(&table->other_number, relaxed) &&
+	    number != frozenref__load32(&table->window_number, relaxed))
+		return NULL;
+	leaf += (uintptr_t)(pfn & ((1u << FROZENREF__LEAF_SHIFT) - 1)) << space->slot_shift;
+	/* Callers ask whether there is a slot; once is enough. */
+	if (!leaf)
+		__builtin_unreachable();
+	return (struct frozenref_slot *)leaf;
+}
+
+/* The slot of the granule that the address lies in, and the granule's first address; or NULL. */
 FROZENREF__HELPER struct frozenref_slot *frozenref__mi_find(const struct frozenref_mi_space *space,
 							    const void *address, void **granule)
 {
-	const struct frozenref__table *table;
+	unsigned zone;
 	uint32_t shift;
 	uint64_t pfn;
-	uintptr_t leaf;
 
 	if (FROZENREF__UNLIKELY(!frozenref__mi_is_inside(space, address)))
 		return NULL;
-	table = &space->registries[frozenref__mi_zone(space, address)]->table;
-	shift = frozenref__mi_shift(space, frozenref__mi_zone(space, address));
+	zone = frozenref__mi_zone(space, address);
+	shift = frozenref__mi_shift(space, zone);
 	pfn = (uint64_t)(uintptr_t)address >> shift;
 	*granule = (void *)(uintptr_t)(pfn << shift);
-	/* Acquire: pairs with the release that put the leaf there. */
-	leaf = frozenref__loadptr(
-		&table->window[(pfn >> FROZENREF__LEAF_SHIFT) % FROZENREF__WINDOW_LEAVES], acquire);
-	/* Relaxed: it is set once, before any leaf is put there. */
-	if (FROZENREF__UNLIKELY(!leaf || (pfn >> FROZENREF__WINDOW_SHIFT) + 1 !=
-						 frozenref__load32(&table->window_number, relaxed)))
-		return NULL;
-	return (struct frozenref_slot *)(leaf +
-					 ((uintptr_t)(pfn & ((1u << FROZENREF__LEAF_SHIFT) - 1))
-					  << space->slot_shift));
+	return frozenref__mi_window_slot(space, zone, pfn);
 }
 
 FROZENREF__MI_INLINE void *frozenref_mi_try_get(struct frozenref_mi_space *space,
@@ -374,27 +387,22 @@ FROZENREF__MI_INLINE void frozenref_mi_unfreeze(struct frozenref_mi_space *space
 
 FROZENREF__MI_INLINE bool frozenref_mi_put(struct frozenref_mi_space *space, void *object)
 {
-	void *granule = NULL;
+	void *granule;
 	struct frozenref_slot *slot = frozenref__mi_find(space, object, &granule);
 	uint32_t word;
 
-	if (FROZENREF__UNLIKELY(!slot)) {
-		slot = frozenref__mi_find_slow(space, object, FROZENREF_MISUSE_PUT_FROZEN);
-		if (!slot)
-			return false;
-	}
+	if (FROZENREF__UNLIKELY(!slot))
+		return frozenref__mi_put_unseen(space, object);
 	/* Relaxed: a hint. Who holds the only reference ends the object by one instruction. */
-	if (frozenref__load32(&slot->ref.word, relaxed) == FROZENREF__ONE) {
-		if (!frozenref_put_and_lock_likely_last(&slot->ref))
-			return false;
-		return frozenref__mi_end(space, slot, object);
-	}
+	if (frozenref__load32(&slot->ref.word, relaxed) == FROZENREF__ONE)
+		return frozenref_put_and_lock_likely_last(&slot->ref) &&
+		       frozenref__mi_end(space, slot, granule);
 	/* Release: as in frozenref_put_and_lock(). */
 	word = frozenref__add32(&slot->ref.word, UINT32_MAX, release) - 1;
 	FROZENREF__PROBE(put, &slot->ref, word);
 	if (FROZENREF__LIKELY(frozenref__word_is_live(word)))
 		return false;
-	return frozenref__mi_put_slow(space, slot, object, word);
+	return frozenref__put_slow(&slot->ref, word, 1) && frozenref__mi_end(space, slot, granule);
 }
 
 #endif /* FROZENREF_NO_INLINE */

@@ -142,15 +142,21 @@ void frozenref__mi_ended(void *object, uint64_t pfn, uint64_t npages, void *arg)
  */
 bool frozenref__mi_end(struct frozenref_mi_space *space, struct frozenref_slot *slot, void *object)
 {
-	uint32_t shift = frozenref__mi_shift(space, frozenref__mi_zone(space, object));
-
-	frozenref__mi_leave(space_of(space), slot, object);
-	ended(space_of(space), (void *)((uintptr_t)object >> shift << shift));
+	if (FROZENREF__UNLIKELY(!owned_leave(slot)))
+		frozenref__registry_disown(space->registries[frozenref__mi_zone(space, object)],
+					   slot);
+	ended(space_of(space), object);
 	return true;
 }
 
-bool frozenref__mi_put_slow(struct frozenref_mi_space *space, struct frozenref_slot *slot,
-			    void *object, uint32_t word)
+bool frozenref__mi_put_unseen(struct frozenref_mi_space *space, void *object)
 {
-	return frozenref__put_slow(&slot->ref, word, 1) && frozenref__mi_end(space, slot, object);
+	struct frozenref_slot *slot =
+		frozenref__mi_find_slow(space, object, FROZENREF_MISUSE_PUT_FROZEN);
+	uint32_t shift;
+
+	if (!slot || !frozenref_put_and_lock(&slot->ref))
+		return false;
+	shift = frozenref__mi_shift(space, frozenref__mi_zone(space, object));
+	return frozenref__mi_end(space, slot, (void *)((uintptr_t)object >> shift << shift));
 }

@@ -2,6 +2,7 @@
 # libfrozenref-mimalloc, its tests and its benchmark: only where mimalloc was found.
 
 EXTRA_DIST += integrations/mimalloc/libfrozenref-mimalloc.map
+include integrations/mimalloc/tests/local.mk
 
 if HAVE_MIMALLOC
 frozenrefinclude_HEADERS += include/frozenref/mimalloc.h
@@ -31,7 +32,6 @@ integrations_mimalloc_libfrozenref_mimalloc_la_LDFLAGS += \
 endif
 EXTRA_integrations_mimalloc_libfrozenref_mimalloc_la_DEPENDENCIES = \
 	integrations/mimalloc/libfrozenref-mimalloc.map
-include integrations/mimalloc/tests/local.mk
 else
 EXTRA_DIST += include/frozenref/mimalloc.h
 endif

@@ -130,12 +130,10 @@ static FROZENREF__COLD void *take_first(struct space *space, unsigned zone, void
 }
 
 /* Most objects. NULL: something is otherwise, and nothing has happened. */
-static inline void *allocate_one(struct space *space, unsigned zone, bool zero)
+FROZENREF__HELPER void *allocate_one(struct space *space, unsigned zone, uint32_t shift, bool zero)
 {
-	uint32_t shift = frozenref__mi_shift(&space->head, zone);
 	mi_heap_t *heap = existing_heap_of(space, zone);
 	struct frozenref_slot *slot;
-	void *granule;
 	void *block;
 
 	if (FROZENREF__UNLIKELY(!heap))
@@ -144,23 +142,24 @@ static inline void *allocate_one(struct space *space, unsigned zone, bool zero)
 		     : mi_heap_malloc(heap, (size_t)1 << shift);
 	if (FROZENREF__UNLIKELY(!block))
 		return NULL;
-	slot = frozenref__mi_find(&space->head, block, &granule);
+	slot = frozenref__mi_window_slot(&space->head, zone, (uintptr_t)block >> shift);
 	if (FROZENREF__LIKELY(slot && is_in_place(space, zone, shift, block) &&
 			      owned_take_again(slot)))
 		return block;
 	return take_first(space, zone, block);
 }
 
-static inline void *allocate_any(struct frozenref_mi_space *head, size_t size, bool zero)
+FROZENREF__HELPER void *allocate_any(struct frozenref_mi_space *head, size_t size, bool zero)
 {
 	struct space *space = space_of(head);
 	void *block = NULL;
 
-	if (FROZENREF__LIKELY(size <= (size_t)1 << head->small_shift && is_compact(space)))
-		block = allocate_one(space, SMALL, zero);
-	else if (size > SMALL_MAX && size <= (size_t)1 << FROZENREF__MI_LARGE_SHIFT &&
-		 is_compact(space))
-		block = allocate_one(space, LARGE, zero);
+	if (FROZENREF__UNLIKELY(!is_compact(space)))
+		return allocate(space, size, 0, zero);
+	if (size <= (size_t)1 << head->small_shift)
+		block = allocate_one(space, SMALL, head->small_shift, zero);
+	else if (size > SMALL_MAX && size <= (size_t)1 << FROZENREF__MI_LARGE_SHIFT)
+		block = allocate_one(space, LARGE, FROZENREF__MI_LARGE_SHIFT, zero);
 	return FROZENREF__LIKELY(block) ? block : allocate(space, size, 0, zero);
 }
 

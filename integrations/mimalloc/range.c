@@ -16,12 +16,6 @@
 
 #include "space.h"
 
-/*
- * A zone is aligned to its size, up to what the window of a registry with the usual granules can
- * show: so its lookups are all answered without walking the table. mimalloc wants 32 MiB at least.
- */
-#define ALIGN_SHIFT_MAX (FROZENREF__WINDOW_SHIFT + 6)
-
 /* Ranges that no space uses, and how many there are in all. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct range *parked;

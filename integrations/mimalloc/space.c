@@ -123,6 +123,10 @@ static int put_together(struct space *space, const struct frozenref_mi_space_con
 	space->head.zone_shift = space->range->zone_shift;
 	space->head.small_shift = config->granule_shift ? config->granule_shift : 6;
 	space->head.slot_shift = config->flags & FROZENREF_MI_PEEKABLE ? 5 : 4;
+	/* Ranges are aligned so that this is all there is to it. */
+	space->head.one_window =
+		space->head.zone_shift <= FROZENREF__WINDOW_SHIFT + space->head.small_shift &&
+		space->head.zone_shift <= ALIGN_SHIFT_MAX;
 	space->head.flags = config->flags;
 	space->head.heaps = space->range->index * sizeof(frozenref__mi_thread->heaps[0]);
 	space->release = config->release;

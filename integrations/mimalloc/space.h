@@ -22,6 +22,12 @@ enum {
 
 /* -------------------------------------------------------------------------------------- ranges */
 
+/*
+ * A zone is aligned to its size, up to what the window of a registry with the usual granules can
+ * show: so its lookups are all answered without walking the table. mimalloc wants 32 MiB at least.
+ */
+#define ALIGN_SHIFT_MAX (FROZENREF__WINDOW_SHIFT + 6)
+
 /* A thread has a table of heaps with an entry for each range: spaces that exist at once. */
 #define RANGES_MAX 64
 

@@ -87,8 +87,8 @@ check_PROGRAMS += tests/bench/encodings/behaviour
 TESTS += tests/bench/encodings/behaviour
 
 .PHONY: bench
-bench: $(bench_programs)
-	for program in $(bench_programs); do \
+bench: $(bench_programs) $(mi_bench_programs)
+	for program in $(bench_programs) $(mi_bench_programs); do \
 		json="$(BENCH_JSON)"; \
 		./$$program $${json:+--json "$$json/$$(basename $$program).json"} $(BENCH_FLAGS) \
 			|| exit 1; \

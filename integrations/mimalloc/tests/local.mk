@@ -13,14 +13,17 @@ mi_unit_sources = \
 	integrations/mimalloc/tests/threads.c
 mi_unit_cppflags = $(AM_CPPFLAGS) -I$(srcdir)/tests/unit
 mi_unit_cflags = $(unit_cflags) $(MIMALLOC_CFLAGS)
-mi_unit_libs = integrations/mimalloc/libfrozenref-mimalloc.la lib/libfrozenref.la \
-	$(MIMALLOC_LIBS) $(CRITERION_LIBS)
+mi_libs = integrations/mimalloc/libfrozenref-mimalloc.la lib/libfrozenref.la $(MIMALLOC_LIBS)
+mi_unit_libs = $(mi_libs) $(unit_runner) $(CRITERION_LIBS)
+mi_scripts = \
+	integrations/mimalloc/tests/loading.sh \
+	integrations/mimalloc/tests/needed.sh
+EXTRA_DIST += $(mi_scripts)
 
-if HAVE_CRITERION
+if HAVE_MIMALLOC
 mi_unit_programs = \
 	integrations/mimalloc/tests/unit \
 	integrations/mimalloc/tests/unit_symbols
-endif
 
 integrations_mimalloc_tests_unit_SOURCES = $(mi_unit_sources)
 integrations_mimalloc_tests_unit_CPPFLAGS = $(mi_unit_cppflags)
@@ -37,10 +40,16 @@ integrations_mimalloc_tests_loading_SOURCES = integrations/mimalloc/tests/loadin
 integrations_mimalloc_tests_loading_CPPFLAGS = $(AM_CPPFLAGS) -DFROZENREF_NO_INLINE
 integrations_mimalloc_tests_loading_LDADD = -ldl
 
-mi_scripts = \
-	integrations/mimalloc/tests/loading.sh \
-	integrations/mimalloc/tests/needed.sh
+# Run by those of tests/bench.
+integrations_mimalloc_tests_bench_mimalloc_SOURCES = $(bench_harness) tests/bench/random.h \
+	integrations/mimalloc/tests/bench.c
+integrations_mimalloc_tests_bench_mimalloc_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tests/bench
+integrations_mimalloc_tests_bench_mimalloc_CFLAGS = $(AM_CFLAGS) $(MIMALLOC_CFLAGS)
+integrations_mimalloc_tests_bench_mimalloc_LDADD = $(mi_libs)
+mi_bench_programs = integrations/mimalloc/tests/bench_mimalloc
+EXTRA_PROGRAMS += $(mi_bench_programs)
+CLEANFILES += $(mi_bench_programs)
 
 check_PROGRAMS += $(mi_unit_programs) integrations/mimalloc/tests/loading
 TESTS += $(mi_unit_programs) $(mi_scripts)
-EXTRA_DIST += $(mi_scripts)
+endif
