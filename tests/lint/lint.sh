@@ -25,10 +25,12 @@ flags="-std=gnu11 $includes $ATOMIC_OPS_CFLAGS -DPAGECACHE_SOURCE_TREE=__FILE__"
 headers=$(files '*.h' include lib docs/examples tests)
 sources=$(files '*.c' include lib docs/examples tests)
 cxx="$(files '*.hpp' include) $(files '*.cc' tests)"
-library=$(files '*.c' lib)
+# Not what needs the headers of Windows.
+library=$(files '*.c' lib | grep -v win32)
 scripts="$(files '*.sh' docs/examples tests) quickstart .ci/run"
 # Not on their own: what is compiled under another backend or language, or needs other libraries.
-alone=$(files '*.c' lib docs/examples tests/stress tests/unit | grep -v -e ref_zones -e hotpath)
+alone=$(files '*.c' lib docs/examples tests/stress tests/unit |
+	grep -v -e ref_zones -e hotpath -e win32 -e spawn)
 
 # What a check prints, or how it exits, is what it found.
 check() { # tool name command...

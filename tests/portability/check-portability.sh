@@ -45,11 +45,12 @@ programs_run() {
 	logged $compiler probe.c $ldflags -o probe.exe && logged $emulator ./probe.exe
 }
 
-# What has changed since the last run is built again, and all of it if configure has.
+# What has changed since the last run is built again, and all of it if configure has. The unit tests are
+# C, so configure need not try the other compiler.
 build() { # configure argument...
 	if [ ! -f config.status ] || [ -n "$(find "$source/configure" -newer config.status)" ] ||
 		[ "$(cat arguments 2>/dev/null)" != "$*" ]; then
-		logged "$source/configure" -q --enable-werror CC="$compiler" CXX="$cxx" \
+		logged "$source/configure" -q --enable-werror CC="$compiler" CXX=no \
 			ATOMIC_OPS_CFLAGS="-I$base/include" ATOMIC_OPS_LIBS=' ' "$@" || return
 		echo "$*" >arguments
 	fi
@@ -184,6 +185,30 @@ cross() { # name tier machine emulator argument...
 	shift 4
 	platform "$name" "$tier" "$machine-gcc" "$machine-g++" "$emulator" --host="$machine" \
 		--without-criterion "$@"
+}
+
+# The tests know this for an emulator: what the system says of memory is in pages of another size.
+pages64k() { # name tier compiler argument...
+	name=$1 tier=$2 compiler=$3
+	shift 3
+	wraps=-Wl
+	for call in sysconf mmap munmap mprotect madvise munlock mincore; do
+		wraps=$wraps,--wrap=$call
+	done
+	mkdir -p "$base/$name"
+	$compiler -O2 -c "$here/pages64k.c" -o "$base/$name/pages64k.o"
+	platform "$name" "$tier" "$compiler" no env --without-criterion --disable-shared \
+		LDFLAGS=$wraps LIBS="$base/$name/pages64k.o" "$@"
+}
+
+# Wine has a folder for what its programs take for a disk; it is made at the first run, which takes long.
+windows() { # name tier machine argument...
+	name=$1 tier=$2 machine=$3
+	shift 3
+	export WINEPREFIX="$base/wine" WINEDEBUG=-all WINEDLLOVERRIDES='mscoree=;mshtml='
+	platform "$name" "$tier" "$machine-gcc" "$machine-g++" wine --host="$machine" \
+		--without-criterion --without-libatomic-ops --disable-shared \
+		LDFLAGS=-Wl,-Bstatic "$@"
 }
 
 # ------------------------------------------------------------------------------------ all of them

@@ -4,6 +4,7 @@
 
 EXTRA_DIST += \
 	tests/portability/check-portability.sh \
+	tests/portability/pages64k.c \
 	tests/portability/platforms.sh
 
 .PHONY: check-portability

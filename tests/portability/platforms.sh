@@ -4,7 +4,9 @@
 # tiers mean, and what came out.
 #
 #	native NAME TIER COMPILER [CONFIGURE-ARGUMENT...]	programs run as they are
+#	pages64k NAME TIER COMPILER [...]			on a kernel that seems to have larger pages
 #	cross NAME TIER MACHINE EMULATOR [...]			Debian's compiler for another machine
+#	windows NAME TIER MACHINE [...]				mingw-w64, and Wine
 #
 # NAME begins with what Debian calls the architecture. libatomic_ops is nothing but headers as far as the
 # library uses it, so they serve every machine; it has code of its own for each, and so has the compiler:
@@ -21,6 +23,7 @@ native clang-O3 2 clang CFLAGS=-O3
 native gcc-lto 2 gcc CFLAGS='-O2 -flto' AR=gcc-ar NM=gcc-nm RANLIB=gcc-ranlib
 native clang-lto 2 clang CFLAGS='-O2 -flto' AR=llvm-ar NM=llvm-nm RANLIB=llvm-ranlib
 native musl 2 musl-gcc --without-criterion
+pages64k pages64k 2 gcc
 
 i386=/usr/i686-linux-gnu/lib
 cross i386 2 i686-linux-gnu '' LDFLAGS="-Wl,--dynamic-linker=$i386/ld-linux.so.2 -Wl,-rpath,$i386"
@@ -37,3 +40,5 @@ cross ppc64el 2 powerpc64le-linux-gnu qemu-ppc64le
 cross ppc64el-builtins 2 powerpc64le-linux-gnu qemu-ppc64le --without-libatomic-ops
 cross s390x 2 s390x-linux-gnu qemu-s390x
 cross s390x-builtins 2 s390x-linux-gnu qemu-s390x --without-libatomic-ops
+
+windows mingw64 3 x86_64-w64-mingw32

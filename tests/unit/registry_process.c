@@ -130,9 +130,9 @@ static int insert_under_mlockall(void)
 		if (frozenref_registry_insert(reg, leaf * LEAF, objects) != 0)
 			return 2;
 	}
-	/* Eight leaves of a MiB each, of which a page or two are in use. */
+	/* Eight leaves of 2 MiB each, of which a page or two are in use. */
 	frozenref_registry_stats(reg, &stats);
-	if (stats.bytes_resident > 1 << 20)
+	if (stats.bytes_resident > 64 * (uint64_t)sysconf(_SC_PAGESIZE))
 		return 3;
 	for (uint64_t leaf = 0; leaf < 8; leaf++) {
 		if (frozenref_registry_erase(reg, leaf * LEAF) != 0)
