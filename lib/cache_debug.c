@@ -132,7 +132,8 @@ static void asan_unpoison(const struct cache *cache, const void *object)
  * Memcheck has the first piece of an object for the block, since what it is told to forget must not
  * be the counter, not even for a moment; while the object is allocated the block is all of it.
  */
-#ifdef HAVE_VALGRIND_MEMCHECK_H
+/* Its header is empty, and says so, for machines on which Valgrind does not run. */
+#if defined(HAVE_VALGRIND_MEMCHECK_H) && !defined(NVALGRIND)
 static bool runs_on_valgrind(void)
 {
 	return RUNNING_ON_VALGRIND != 0;

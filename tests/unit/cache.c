@@ -219,7 +219,8 @@ Test(cache, answers_for_any_address)
 {
 	struct frozenref_cache *cache = make_default_cache();
 	struct object *object = alloc_live(cache);
-	char *slab = (char *)((uintptr_t)object & ~(stats_of(cache).slab_size - 1));
+	uintptr_t slab_size = (uintptr_t)stats_of(cache).slab_size;
+	char *slab = (char *)((uintptr_t)object & ~(slab_size - 1));
 	uint64_t seed = 1;
 	int here;
 
@@ -227,7 +228,7 @@ Test(cache, answers_for_any_address)
 	cr_assert(!frozenref_cache_try_get(cache, &here));
 	cr_assert(!frozenref_cache_try_get(cache, (void *)UINTPTR_MAX));
 	cr_assert(!frozenref_cache_try_get(cache, slab - 1));
-	cr_assert(!frozenref_cache_try_get(cache, slab + stats_of(cache).slab_size));
+	cr_assert(!frozenref_cache_try_get(cache, slab + slab_size));
 	for (unsigned i = 0; i < 100000; i++) {
 		uintptr_t address;
 		struct object *found;
