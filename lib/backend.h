@@ -8,6 +8,8 @@
 #ifndef FROZENREF_LIB_BACKEND_H
 #define FROZENREF_LIB_BACKEND_H
 
+#include <stdbool.h>
+
 #include <frozenref/backend.h>
 
 /* Complete, and of a size that this library knows. */
@@ -20,6 +22,9 @@ void frozenref__backend_unmap(const struct frozenref_backend *backend, void *add
 
 /* The least that the system gives or takes back, in bytes. */
 size_t frozenref__page_size(void);
+
+/* How many bytes of addresses the process may have, and whether that is a limit put on it. */
+uint64_t frozenref__address_space(bool *limited);
 
 /* A size as the system counts it, in whole pages. */
 size_t frozenref__backend_rounded(size_t size);

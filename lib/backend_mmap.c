@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "backend.h"
@@ -146,6 +147,28 @@ const struct frozenref_backend *frozenref_mmap_hugepage_backend(void)
 size_t frozenref__page_size(void)
 {
 	return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/*
+ * The stack is near the end of the address space, unless it is one of a program's own making; what
+ * the C library has mapped for the thread is not far from it either.
+ */
+static uint64_t highest_known(void)
+{
+	uintptr_t stack = (uintptr_t)__builtin_frame_address(0);
+	uintptr_t mapped = (uintptr_t)&errno;
+
+	return stack > mapped ? stack : mapped;
+}
+
+uint64_t frozenref__address_space(bool *limited)
+{
+	uint64_t most = highest_known();
+	struct rlimit limit;
+
+	*limited = getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
+		   limit.rlim_cur < most;
+	return *limited ? limit.rlim_cur : most;
 }
 
 size_t frozenref__backend_resident(void *address, size_t size)

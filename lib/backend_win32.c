@@ -122,6 +122,12 @@ size_t frozenref__page_size(void)
 	return system_info().dwPageSize;
 }
 
+uint64_t frozenref__address_space(bool *limited)
+{
+	*limited = false;
+	return (uintptr_t)system_info().lpMaximumApplicationAddress;
+}
+
 size_t frozenref__backend_resident(void *address, size_t size)
 {
 	PSAPI_WORKING_SET_EX_INFORMATION pages[128];

@@ -9,7 +9,6 @@
 #include <config.h>
 
 #include <errno.h>
-#include <sys/resource.h>
 
 #include "backend.h"
 #include "cache.h"
@@ -58,34 +57,17 @@ static uint64_t plan(struct cache *cache, uint64_t n)
 static uintptr_t addresses_taken;
 
 /*
- * The stack is near the end of the address space, unless it is one of a program's own making; what
- * the C library has mapped for the thread is not far from it either.
- */
-static uint64_t highest_known(void)
-{
-	uintptr_t stack = (uintptr_t)__builtin_frame_address(0);
-	uintptr_t mapped = (uintptr_t)&errno;
-
-	return stack > mapped ? stack : mapped;
-}
-
-/*
  * So many caches may be made that they would fill the address space, and leave none for stacks and
  * files: together they get half of it, or of its limit.
  */
 static uint64_t default_addresses(void)
 {
-	uint64_t most = highest_known() / 2;
+	bool limited;
+	uint64_t most = frozenref__address_space(&limited) / 2;
 	/* Relaxed: it is no harm if two caches get what is meant for one. */
 	uint64_t used = (uint64_t)frozenref__loadptr(&addresses_taken, relaxed) << 12;
-	uint64_t part = DEFAULT_PART;
-	struct rlimit limit;
+	uint64_t part = limited ? 16 : DEFAULT_PART;
 
-	if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
-	    limit.rlim_cur / 2 < most) {
-		most = limit.rlim_cur / 2;
-		part = 16;
-	}
 	if (most < used)
 		return 0;
 	return (most - used) / part < DEFAULT_ADDRESSES ? (most - used) / part : DEFAULT_ADDRESSES;

@@ -9,7 +9,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "backend.h"
 #include "cache.h"
@@ -207,13 +206,14 @@ static void set_sizes(struct frozenref_index *index, const struct frozenref_inde
 
 static int make_stripes(struct frozenref_index *index)
 {
-	size_t bytes = (index->stripe_mask + 1) * sizeof(struct stripe);
-	void *stripes;
+	const uintptr_t align = _Alignof(struct stripe);
 
-	if (posix_memalign(&stripes, _Alignof(struct stripe), bytes) != 0)
+	/* One more, for the alignment: what aligns by itself is not the same everywhere. */
+	index->stripes_memory = calloc(index->stripe_mask + 2, sizeof(struct stripe));
+	if (!index->stripes_memory)
 		return -ENOMEM;
-	memset(stripes, 0, bytes);
-	index->stripes = stripes;
+	index->stripes =
+		(struct stripe *)(((uintptr_t)index->stripes_memory + align - 1) & ~(align - 1));
 	for (uint32_t i = 0; i <= index->stripe_mask; i++)
 		pthread_mutex_init(&index->stripes[i].lock, NULL);
 	pthread_mutex_init(&index->grow_lock, NULL);
@@ -225,7 +225,7 @@ static void free_stripes(struct frozenref_index *index)
 	for (uint32_t i = 0; i <= index->stripe_mask; i++)
 		pthread_mutex_destroy(&index->stripes[i].lock);
 	pthread_mutex_destroy(&index->grow_lock);
-	free(index->stripes);
+	free(index->stripes_memory);
 }
 
 static struct frozenref_index *make_index(const struct frozenref_index_config *config, int *err)

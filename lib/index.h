@@ -75,6 +75,7 @@ struct frozenref_index {
 	bool (*equal)(const void *object, const void *key, void *arg);
 	void *arg;
 
+	void *stripes_memory; /* what calloc gave for the stripes */
 	struct frozenref_cache *cache;
 	const struct frozenref_backend *backend;
 	uint32_t min_buckets; /* of a stripe, as the next one */
