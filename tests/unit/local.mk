@@ -31,7 +31,8 @@ tests_unit_plain_libplain_la_SOURCES = \
 	tests/unit/plain/windows/posix.h \
 	tests/unit/plain/windows/sys/mman.h \
 	tests/unit/plain/windows/sys/resource.h \
-	tests/unit/plain/windows/sys/wait.h
+	tests/unit/plain/windows/sys/wait.h \
+	tests/unit/plain/windows/unistd.h
 if HOST_WINDOWS
 tests_unit_plain_libplain_la_SOURCES += tests/unit/plain/process_spawn.c
 else

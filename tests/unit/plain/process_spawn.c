@@ -12,6 +12,18 @@
 
 #include "runner.h"
 
+/* Declared by windows/unistd.h for the tests, which ask for nothing but the size of a page. */
+long sysconf(int name);
+
+long sysconf(int name)
+{
+	SYSTEM_INFO info;
+
+	(void)name;
+	GetSystemInfo(&info);
+	return (long)info.dwPageSize;
+}
+
 /* What the process left: an exception's code, too, is its exit code, and looks like one. */
 static struct plain_end end_with(DWORD code)
 {

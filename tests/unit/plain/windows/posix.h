@@ -8,9 +8,6 @@
 #ifndef FROZENREF_TESTS_UNIT_PLAIN_WINDOWS_POSIX_H
 #define FROZENREF_TESTS_UNIT_PLAIN_WINDOWS_POSIX_H
 
-#define WIN32_LEAN_AND_MEAN
-#include <windows.h>
-
 #include <criterion/criterion.h>
 #include <dirent.h>
 #include <fcntl.h>
@@ -92,17 +89,6 @@ static inline int mlockall(int flags)
 {
 	(void)flags;
 	WINDOWS_SKIP("mlockall");
-}
-
-#define _SC_PAGESIZE 1
-
-static inline long sysconf(int name)
-{
-	SYSTEM_INFO info;
-
-	(void)name;
-	GetSystemInfo(&info);
-	return (long)info.dwPageSize;
 }
 
 /* -- files -- */
