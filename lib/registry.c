@@ -225,9 +225,9 @@ static bool is_being_claimed(uint32_t flags)
 }
 
 /*
- * Claims an empty slot; false if it is taken. Who has claimed it already may find another pfn of the
- * range taken, and then this one was free all the time: so that is waited for. Claims are made in
- * ascending order, so the owner of the highest waits for nobody, and so on down.
+ * Claims an empty slot; false if it is taken. Who has claimed it already may find another pfn of
+ * the range taken, and then this one was free all the time: so that is waited for. Claims are made
+ * in ascending order, so the owner of the highest waits for nobody, and so on down.
  */
 static bool claim_slot(struct frozenref_slot *slot)
 {

@@ -116,9 +116,9 @@ uint64_t frozenref_registry_erase_range(struct frozenref_registry *reg, uint64_t
 }
 
 /*
- * The first of npages pfns in a row that are not in use now; false if there are none. In haste, full
- * leaves are skipped by their counts, and claimed pfns as well; but either may be those of inserts
- * that are about to be refused.
+ * The first of npages pfns in a row that are not in use now; false if there are none. In haste,
+ * full leaves are skipped by their counts, and claimed pfns as well; but either may be those of
+ * inserts that are about to be refused.
  */
 static bool find_free(const struct frozenref_registry *reg, uint64_t *pfn, uint64_t last,
 		      uint64_t npages, bool haste)

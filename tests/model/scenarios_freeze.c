@@ -108,7 +108,7 @@ static void setup_being_frozen(void)
 	slots->flags |= FROZENREF__SLOT_BUSY;
 }
 
-/* Ends it in vain, and tries to freeze the next object on the pfn with more references than it has. */
+/* Ends it in vain, and tries the same with the next object, whose count is less than it says. */
 static void freeze_two_in_vain_2(void)
 {
 	uint32_t flags = frozenref__and32(&slots->flags, ~FROZENREF__SLOT_BUSY, acq_rel);
