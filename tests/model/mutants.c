@@ -233,8 +233,8 @@ static int insert_used_first(struct frozenref_registry *reg, uint64_t pfn, void 
 	return 0;
 }
 
-/* Drops the registry's reference whether or not a freezer counts it. */
-static int erase_under_freezer(struct frozenref_registry *reg, uint64_t pfn)
+/* Marks an object without a reference that would keep a freezer from winning the word meanwhile. */
+static int erase_careless(struct frozenref_registry *reg, uint64_t pfn, bool drops)
 {
 	struct frozenref_slot *slot = frozenref_registry_slot(reg, pfn);
 
@@ -248,32 +248,23 @@ static int erase_under_freezer(struct frozenref_registry *reg, uint64_t pfn)
 		if (frozenref__cas32(&slot->flags, flags, flags | FROZENREF__SLOT_ERASED,
 				     acq_rel) != flags)
 			continue;
-		(void)frozenref_slot_put(reg, slot);
+		if (drops || !(flags & FROZENREF__SLOT_BUSY))
+			(void)frozenref_slot_put(reg, slot);
 		return 0;
 	}
 	return -ENOENT;
 }
 
-/* Leaves the reference to a freezer, but does not keep it from winning the word meanwhile. */
+/* Drops the registry's reference whether or not a freezer counts it. */
+static int erase_under_freezer(struct frozenref_registry *reg, uint64_t pfn)
+{
+	return erase_careless(reg, pfn, true);
+}
+
+/* Leaves it to a freezer. */
 static int erase_unheld(struct frozenref_registry *reg, uint64_t pfn)
 {
-	struct frozenref_slot *slot = frozenref_registry_slot(reg, pfn);
-
-	while (slot) {
-		uint32_t flags = frozenref__load32(&slot->flags, acquire);
-
-		if (!(flags & FROZENREF__SLOT_USED) || flags & FROZENREF__SLOT_ERASED)
-			break;
-		if (flags & FROZENREF__SLOT_BUSY && frozenref_is_frozen(&slot->ref))
-			return -EBUSY;
-		if (frozenref__cas32(&slot->flags, flags, flags | FROZENREF__SLOT_ERASED,
-				     acq_rel) != flags)
-			continue;
-		if (!(flags & FROZENREF__SLOT_BUSY))
-			(void)frozenref_slot_put(reg, slot);
-		return 0;
-	}
-	return -ENOENT;
+	return erase_careless(reg, pfn, false);
 }
 
 /* Gets whatever is on the pfn now. */
