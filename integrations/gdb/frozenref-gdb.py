@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""libfrozenref in gdb: counters in words, and what registries hold, live or in a core file.
+"""libfrozenref in gdb: counters in words, and what registries, caches and indexes hold.
 
 gdb loads this by itself with an installed libfrozenref.so; otherwise: source frozenref-gdb.py.
 "help frozenref" lists the commands, and frozenref-gdb(7) tells more.
@@ -57,18 +57,41 @@ def address_of(expression):
     return address
 
 
-# -------------------------------------------------------------------------------------------- layouts
+def parse_summary(argument):
+    """The expression, and how many objects are to be shown."""
+    argument = argument.strip()
+    if argument.startswith("-summary"):
+        return argument[len("-summary") :], 0
+    limit = gdb.parameter("print elements")
+    return argument, float("inf") if limit is None else limit
+
+
+# ------------------------------------------------------------------------------------------ layouts
 
 U32 = "I"
 U64 = "Q"
 POINTER = "P"
 
 
+def library_type(name, function):
+    """A struct as the file of this function of the library knows it; None if that is not known.
+
+    Programs may have structs of the same names."""
+    symbol = gdb.lookup_global_symbol(function)
+    if symbol is None or symbol.symtab is None:
+        return None
+    try:
+        return gdb.lookup_type("struct " + name, symbol.symtab.static_block())
+    except gdb.error:
+        return None
+
+
 class Layout:
     """Where the members of a struct of the library are: as debug information says, or as given."""
 
-    def __init__(self, name, members):
+    def __init__(self, name, function, members):
         self.name = name
+        self.function = function
         self.codes = {}
         self.offsets = {}
         self.size = 0
@@ -88,11 +111,10 @@ class Layout:
         self.size = offset + size * count
 
     def correct(self):
-        try:
-            known = gdb.lookup_type("struct " + self.name)
-            fields = {field.name: field for field in known.fields()}
-        except (gdb.error, TypeError):
+        known = library_type(self.name, self.function)
+        if known is None:
             return
+        fields = {field.name: field for field in known.fields()}
         for member in self.offsets:
             if member not in fields:
                 raise gdb.GdbError(
@@ -111,6 +133,7 @@ class Layout:
 def table_layout():
     return Layout(
         "frozenref__table",
+        "frozenref_registry_create",
         [
             ("window", POINTER, 512),
             ("window_number", U32, 1),
@@ -128,6 +151,7 @@ def table_layout():
 def leaf_layout():
     return Layout(
         "leaf",
+        "frozenref_registry_destroy",
         [
             ("first", U64, 1),
             ("base_generation", U64, 1),
@@ -140,7 +164,7 @@ def leaf_layout():
     )
 
 
-# ------------------------------------------------------------------------------------------- counters
+# ----------------------------------------------------------------------------------------- counters
 
 DYING = 0x7FFFFFFF
 ONE = 0x80000000
@@ -210,7 +234,7 @@ print tells the same."""
         print("%s: %s" % (in_symbols(address), describe_word(word)))
 
 
-# -------------------------------------------------------------------------------------------- registry
+# ----------------------------------------------------------------------------------------- registry
 
 LEAF_SHIFT = 16
 LEAF_SLOTS = 1 << LEAF_SHIFT
@@ -412,12 +436,13 @@ class Sums:
             self.misused += 1
 
     def lines(self):
-        yield "%s: %d live, %d frozen, %d erased and still held; %s, the registry's own included" % (
+        yield "%s: %d live, %d frozen, %d erased and still held; %s, %s" % (
             plural(self.objects, "object"),
             self.live,
             self.frozen,
             self.erased,
             plural(self.references, "reference"),
+            "the registry's own included",
         )
         yield "%s in use, in %s" % (plural(self.slots, "pfn"), plural(self.leaves, "table"))
         if self.saturated:
@@ -450,10 +475,7 @@ address: without debug information, *(void **) &variable."""
         super().__init__("frozenref registry", gdb.COMMAND_DATA, gdb.COMPLETE_EXPRESSION)
 
     def invoke(self, argument, from_tty):
-        argument = argument.strip()
-        summary_only = argument.startswith("-summary")
-        if summary_only:
-            argument = argument[len("-summary") :]
+        argument, limit = parse_summary(argument)
         table = Table(address_of(argument))
         print(
             "registry %s: pfns of %d bits, pages of %d bytes, slots of %d bytes%s"
@@ -465,9 +487,8 @@ address: without debug information, *(void **) &variable."""
                 table.describe(),
             )
         )
-        limit = 0 if summary_only else gdb.parameter("print elements")
-        sums = self.walk(table, float("inf") if limit is None else limit)
-        if not summary_only and limit is not None and sums.objects > limit:
+        sums = self.walk(table, limit)
+        if sums.objects > limit > 0:
             print("... and %d more; see help set print elements" % (sums.objects - limit))
         for line in sums.lines():
             print(line)
@@ -575,11 +596,319 @@ out."""
         yield "sequence", slot.sequence
 
 
-# ---------------------------------------------------------------------------------------- for gdb
+# -------------------------------------------------------------------------------------------- cache
+
+
+def cache_layout():
+    return Layout(
+        "frozenref_cache",
+        "frozenref_cache_create",
+        [
+            ("first", POINTER, 1),
+            ("limit", POINTER, 1),
+            ("reciprocal", U64, 1),
+            ("slab_mask", U32, 1),
+            ("per_slab", U32, 1),
+            ("stride", U32, 1),
+            ("object_size", U32, 1),
+            ("ref_offset", U32, 1),
+            ("flags", U32, 1),
+        ],
+    )
+
+
+class FreeObjects:
+    """Which objects of a cache are free, and where: needs debug information of the library."""
+
+    def __init__(self, address):
+        kind = library_type("cache", "frozenref_cache_destroy")
+        self.in_slabs = set()
+        self.in_magazines = set()
+        self.in_depot = set()
+        self.threads = []
+        self.cache = None
+        if kind is None:
+            return
+        self.cache = gdb.Value(address).cast(kind.pointer()).dereference()
+        self.name = self.cache["name"].string()
+        self.populated = int(self.cache["nr_populated"])
+        thread = self.cache["threads"]
+        while int(thread):
+            counts = [self.add(thread["magazine"][i], self.in_magazines) for i in range(2)]
+            loaded = int(thread["loaded"])
+            self.threads.append((int(thread["thread"]), counts[loaded], counts[1 - loaded]))
+            thread = thread["next_of_cache"]
+        magazine = self.cache["depot"]["full"]
+        while int(magazine):
+            self.add(magazine, self.in_depot)
+            magazine = magazine["next"]
+
+    @staticmethod
+    def add(magazine, objects):
+        if not int(magazine):
+            return 0
+        count = int(magazine["count"])
+        rounds = magazine["round"]
+        objects.update(int(rounds[i]) for i in range(count))
+        return count
+
+    def slab_is_in_use(self, number, addresses):
+        """Numbers count from 1. Notes what is free in it."""
+        kind = library_type("slab", "frozenref_cache_destroy").pointer()
+        cache = self.cache
+        slab = gdb.Value(
+            int(cache["slabs"]["base"]) + (number - 1) * int(cache["slab_bytes"])
+        ).cast(kind)
+        if str(slab["state"]) != "2":
+            return False
+        for i, address in enumerate(addresses):
+            if int(slab["free"][i // 32]) >> i % 32 & 1:
+                self.in_slabs.add(address)
+        return True
+
+    def has(self, address):
+        return (
+            address in self.in_slabs or address in self.in_magazines or address in self.in_depot
+        )
+
+
+class CacheCommand(gdb.Command):
+    """Show what a cache holds: frozenref cache [-summary] EXPRESSION
+
+Prints a line for each object that is live, with its references; and a summary. Where the library
+has debug information, objects that their owners have frozen as well, and where the free ones are:
+in slabs, in the magazines of threads, or in the depot. At most as many as "set print elements"
+says."""
+
+    FORMAT = "%-34s %10s  %s"
+
+    def __init__(self):
+        super().__init__("frozenref cache", gdb.COMMAND_DATA, gdb.COMPLETE_EXPRESSION)
+
+    def invoke(self, argument, from_tty):
+        argument, limit = parse_summary(argument)
+        address = address_of(argument)
+        layout = cache_layout()
+        data = read(address, layout.size)
+        self.head = {name: layout.get(data, name) for name in layout.offsets}
+        self.check(address)
+        self.free = FreeObjects(address)
+        name = '"%s", ' % self.free.name if self.free.cache else ""
+        kinds = [(1, ", padded"), (2, ", peekable"), (4, ", checked")]
+        print(
+            "cache %s: %sobjects of %d bytes, slabs of %d bytes with %d each%s"
+            % (
+                in_symbols(address),
+                name,
+                self.head["object_size"],
+                self.head["slab_mask"] + 1,
+                self.head["per_slab"],
+                "".join(text for flag, text in kinds if self.head["flags"] & flag),
+            )
+        )
+        self.walk(limit)
+        for line in self.lines():
+            print(line)
+
+    def check(self, address):
+        head = self.head
+        if (
+            head["slab_mask"] & (head["slab_mask"] + 1)
+            or not head["stride"]
+            or head["stride"] % 8
+            or head["per_slab"] != (head["slab_mask"] + 1) // head["stride"]
+        ):
+            raise gdb.GdbError("no cache of this version of the library: 0x%x" % address)
+
+    def walk(self, limit):
+        self.live = self.frozen = self.others = self.saturated = self.references = 0
+        self.residue = self.with_residue = self.shown = self.unread = 0
+        slab_size = self.head["slab_mask"] + 1
+        for number in range(1, self.head["limit"] // slab_size + 1):
+            first = self.head["first"] + (number - 1) * slab_size
+            addresses = range(
+                first, first + self.head["per_slab"] * self.head["stride"], self.head["stride"]
+            )
+            in_use = not self.free.cache or self.free.slab_is_in_use(number, addresses)
+            try:
+                data = read(first, slab_size)
+            except gdb.MemoryError:
+                self.unread += 1
+                continue
+            for address in addresses:
+                word = unpack(U32, data, address - first + self.head["ref_offset"])
+                self.add(address, word, in_use, limit)
+        if self.shown > limit > 0:
+            print("... and %d more; see help set print elements" % (self.shown - limit))
+
+    def add(self, address, word, in_use, limit):
+        allocated = in_use and self.free.cache is not None and not self.free.has(address)
+        if 0 < word < SURPLUS:
+            self.with_residue += 1
+            self.residue += word
+        if is_live(word) or is_saturated(word) or word == DYING:
+            self.live += 1
+            self.saturated += is_saturated(word)
+            self.references += word - ONE + 1 if is_live(word) else 0
+        elif allocated:
+            self.frozen += 1
+        else:
+            self.others += 1
+            if word < SURPLUS or not word:
+                return
+        self.shown += 1
+        if self.shown > limit:
+            return
+        if self.shown == 1:
+            print((self.FORMAT % ("object", "refs", "state")).rstrip())
+        # Of a live counter the number is in its column.
+        state = "live" if is_live(word) else describe_word(word)
+        print(self.FORMAT % (in_symbols(address), word_count(word), state))
+
+    def lines(self):
+        yield "%s live, with %s" % (
+            plural(self.live, "object"),
+            plural(self.references, "reference"),
+        )
+        if self.saturated:
+            yield "saturated, will never be freed: %d" % self.saturated
+        if self.free.cache:
+            yield "%s frozen, in the hands of owners" % plural(self.frozen, "object")
+            yield "%d free: %d in %s, %d in the magazines of %s, %d in the depot" % (
+                len(self.free.in_slabs) + len(self.free.in_magazines) + len(self.free.in_depot),
+                len(self.free.in_slabs),
+                plural(self.free.populated, "slab"),
+                len(self.free.in_magazines),
+                plural(len(self.free.threads), "thread"),
+                len(self.free.in_depot),
+            )
+            for thread, loaded, other in self.free.threads:
+                yield "magazines of thread 0x%x: %d and %d" % (thread, loaded, other)
+        else:
+            yield (
+                "%s frozen: free, or in the hands of owners; to tell which, the library "
+                "needs debug information" % plural(self.others, "object")
+            )
+        if self.with_residue:
+            yield "residue of failed gets: %d, in %s" % (
+                self.residue,
+                plural(self.with_residue, "counter"),
+            )
+        if self.unread:
+            yield "%s cannot be read: not in the core file?" % plural(self.unread, "slab")
+
+
+# -------------------------------------------------------------------------------------------- index
+
+
+def index_layout():
+    return Layout(
+        "frozenref_index",
+        "frozenref_index_create",
+        [
+            ("table", POINTER, 1),
+            ("stripes", POINTER, 1),
+            ("stripe_mask", U32, 1),
+            ("stripe_shift", U32, 1),
+            ("number", U32, 1),
+            ("node_offset", U32, 1),
+            ("ref_offset", U32, 1),
+        ],
+    )
+
+
+def node_layout():
+    return Layout(
+        "frozenref_index_node",
+        "frozenref_index_create",
+        [("next", POINTER, 1), ("hash", U32, 1), ("index", U32, 1)],
+    )
+
+
+def stripe_layout():
+    layout = Layout(
+        "stripe", "frozenref_index_create", [("sequence", U32, 1), ("buckets", U32, 1)]
+    )
+    # Two cache lines, where nothing says otherwise.
+    layout.size = max(layout.size, 128)
+    return layout
+
+
+class IndexCommand(gdb.Command):
+    """Show what an index holds: frozenref index [-summary] EXPRESSION
+
+Prints a line for each object, with its hash and its references (the index's own included), and a
+summary with the longest chain. At most as many as "set print elements" says."""
+
+    FORMAT = "%-34s %10s %10s  %s"
+
+    def __init__(self):
+        super().__init__("frozenref index", gdb.COMMAND_DATA, gdb.COMPLETE_EXPRESSION)
+
+    def invoke(self, argument, from_tty):
+        argument, limit = parse_summary(argument)
+        address = address_of(argument)
+        layout = index_layout()
+        data = read(address, layout.size)
+        self.head = {name: layout.get(data, name) for name in layout.offsets}
+        if self.head["stripe_mask"] + 1 != 1 << min(self.head["stripe_shift"], 32):
+            raise gdb.GdbError("no index of this version of the library: 0x%x" % address)
+        self.node = node_layout()
+        self.shown = self.changing = self.longest = self.buckets = 0
+        print("index %s" % in_symbols(address))
+        for stripe in range(self.head["stripe_mask"] + 1):
+            self.walk_stripe(stripe, limit)
+        if self.shown > limit > 0:
+            print("... and %d more; see help set print elements" % (self.shown - limit))
+        print(
+            "%s in %s of %s; the longest chain has %d"
+            % (
+                plural(self.shown, "object"),
+                plural(self.buckets, "bucket"),
+                plural(self.head["stripe_mask"] + 1, "stripe"),
+                self.longest,
+            )
+        )
+        if self.changing:
+            print("being put in or taken out: %d" % self.changing)
+
+    def walk_stripe(self, stripe, limit):
+        layout = stripe_layout()
+        data = read(self.head["stripes"] + stripe * layout.size, layout.size)
+        buckets = layout.get(data, "buckets")
+        self.buckets += buckets
+        for bucket in range(buckets):
+            place = bucket * (self.head["stripe_mask"] + 1) + stripe
+            at = self.head["table"] + place * pointer_size()
+            self.walk_chain(unpack(pointer_code(), read(at, pointer_size())), limit)
+
+    def walk_chain(self, link, limit):
+        length = 0
+        while link and not link & 1:
+            data = read(link, self.node.size)
+            length += 1
+            self.shown += 1
+            self.changing += self.node.get(data, "index") != self.head["number"]
+            if self.shown <= limit:
+                self.show(link - self.head["node_offset"], self.node.get(data, "hash"))
+            link = self.node.get(data, "next")
+        self.longest = max(self.longest, length)
+
+    def show(self, address, hash_value):
+        word = unpack(U32, read(address + self.head["ref_offset"], 4))
+        if self.shown == 1:
+            print((self.FORMAT % ("object", "hash", "refs", "state")).rstrip())
+        state = "live" if is_live(word) else describe_word(word)
+        print(
+            self.FORMAT % (in_symbols(address), "0x%x" % hash_value, word_count(word), state)
+        )
+
+
+# ------------------------------------------------------------------------------------------ for gdb
 
 
 class FrozenrefCommand(gdb.Command):
-    """What libfrozenref's counters and registries hold, in a live program or a core file."""
+    """What libfrozenref's counters, registries, caches and indexes hold."""
 
     def __init__(self):
         super().__init__("frozenref", gdb.COMMAND_DATA, gdb.COMPLETE_NONE, True)
@@ -593,6 +922,8 @@ def register():
     CounterCommand()
     RegistryCommand()
     SlotCommand()
+    CacheCommand()
+    IndexCommand()
 
 
 register()

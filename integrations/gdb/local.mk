@@ -7,6 +7,7 @@ dist_pkgdata_DATA = integrations/gdb/frozenref-gdb.py
 TESTS += integrations/gdb/test-gdb.sh
 EXTRA_DIST += \
 	integrations/gdb/README.md \
+	integrations/gdb/expected-stripped.txt \
 	integrations/gdb/expected.txt \
 	integrations/gdb/states.c \
 	integrations/gdb/test-gdb.sh

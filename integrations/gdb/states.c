@@ -5,6 +5,7 @@
  * Debugged by test-gdb.sh, which has a breakpoint at stop_here(). States that last for a moment, and
  * those that other threads cause, are written into the words by hand.
  */
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -16,6 +17,15 @@ frozenref_t frozen, residue, surplus, dying, live_once, live, saturated, wrapped
 struct frozenref_registry *plain, *padded, *compact;
 struct frozenref_slot *held, *tail, *taken, *empty;
 uint64_t objects[8];
+struct frozenref_cache *things;
+struct frozenref_index *by_key;
+
+/* What the cache holds, and the index finds. */
+struct thing {
+	uint64_t key;
+	frozenref_t ref;
+	struct frozenref_index_node node;
+};
 
 static void must(int ok)
 {
@@ -96,6 +106,52 @@ static void fill_others(void)
 	must(frozenref_registry_insert_frozen(compact, 0x51, 2, NULL, &slot) == 0);
 }
 
+static bool equal(const void *object, const void *key, void *arg)
+{
+	(void)arg;
+	return ((const struct thing *)object)->key == *(const uint64_t *)key;
+}
+
+static struct thing *make_thing(uint64_t key)
+{
+	struct thing *thing = frozenref_cache_alloc(things);
+
+	must(thing != NULL);
+	thing->key = key;
+	frozenref_unfreeze(&thing->ref, 1);
+	must(frozenref_index_insert(by_key, key, &key, thing) == 0);
+	return thing;
+}
+
+static void fill_cache(void)
+{
+	struct frozenref_cache_config config = FROZENREF_CACHE_CONFIG_INIT;
+	struct frozenref_index_config index_config = FROZENREF_INDEX_CONFIG_INIT;
+	struct thing *thing;
+
+	config.name = "things";
+	config.object_size = 40;
+	config.align = 8;
+	config.ref_offset = offsetof(struct thing, ref);
+	config.stable_offset = offsetof(struct thing, node);
+	config.stable_size = sizeof(struct frozenref_index_node);
+	must(frozenref_cache_create(&things, &config) == 0);
+	index_config.cache = things;
+	index_config.node_offset = offsetof(struct thing, node);
+	index_config.equal = equal;
+	index_config.stripes = 2;
+	must(frozenref_index_create(&by_key, &index_config) == 0);
+	/* Two live ones, the second held by the index alone; one frozen; one free, with residue. */
+	(void)make_thing(1);
+	must(!frozenref_cache_put(things, make_thing(2)));
+	thing = frozenref_cache_alloc(things);
+	must(thing && frozenref_is_frozen(&thing->ref));
+	thing = frozenref_cache_alloc(things);
+	must(thing != NULL);
+	frozenref_cache_free(things, thing);
+	must(!frozenref_try_get(&thing->ref));
+}
+
 /* A saturated object is meant, and its line would be in the way. */
 static void ignore(enum frozenref_misuse kind, const frozenref_t *ref, uint32_t word, void *arg)
 {
@@ -117,6 +173,7 @@ int main(void)
 	fill_plain();
 	tail = (struct frozenref_slot *)((char *)held + sizeof(struct frozenref_slot));
 	fill_others();
+	fill_cache();
 	stop_here();
 	return 0;
 }

@@ -1,15 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # frozenref-gdb.py on a program in a known state, live and as a core file: with debug information and
-# without, and as a 32-bit program where those can be built. All must print what expected.txt says.
+# without, and as a 32-bit program where those can be built. All must print what the expected files say.
 #
 # Run by `make check`; exits 77 without a gdb that has Python and may trace programs. With --update it
-# rewrites expected.txt.
+# rewrites the expected files.
 set -eu
 
 srcdir=$(cd "${srcdir:-.}" && pwd)
 builddir=$(cd "${builddir:-.}" && pwd)
-: "${CC:=cc}" "${GDB:=gdb}" "${MAKE:=make}"
+: "${AWK:=awk}" "${CC:=cc}" "${GDB:=gdb}" "${MAKE:=make}"
 here=$srcdir/integrations/gdb
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -30,11 +30,14 @@ run_gdb() { # argument...
 command -v "$GDB" >/dev/null || skip "no $GDB"
 [ "$(run_gdb -ex 'python print(6 * 7)')" = 42 ] || skip "$GDB has no Python"
 
-# Addresses are the machine's; what lies there is not, and that is printed in <>.
+# Addresses are the machine's; what lies there is not, and that is printed in <>. How many of the free
+# objects are in magazines is the cache's affair, but not how many there are.
+# shellcheck disable=SC2016 # awk's dollar
 normalise() {
-	sed -e 's/^\(registry\) 0x[0-9a-f]*/\1/' -e 's/0x[0-9a-f]* </</' -e 's/  *</ </' \
+	sed -e 's/^\(registry\|cache\|index\) 0x[0-9a-f]*/\1/' -e 's/thread 0x[0-9a-f]*: [0-9]* and [0-9]*/thread/' \
+		-e 's/: [0-9]* in \([0-9]* slab\), [0-9]* in the/: some in \1, some in the/' -e 's/0x[0-9a-f]* </</' -e 's/  *</ </' \
 		-e 's/>  */> /' -e '/^\(warning\|Breakpoint\|Saved\|\[\|Using\|Core was\|Program term\|#0\)/d' \
-		-e '/^[0-9]*	/d' -e '/^$/d'
+		-e '/^[0-9]*	/d' -e '/^$/d' | $AWK '/^0x/ && NF <= 4 { $1 = "address" } { print }'
 }
 
 # The questions; `counter` and the casts need no debug information.
@@ -50,6 +53,8 @@ commands() {
 	for name in held tail taken empty; do
 		echo "frozenref slot *(void **) &$name, *(void **) &plain"
 	done
+	echo "frozenref cache *(void **) &things"
+	echo "frozenref index *(void **) &by_key"
 	echo "set print elements 2"
 	echo "frozenref registry *(void **) &padded"
 }
@@ -106,16 +111,23 @@ try() { # variant option...
 	normalise <"$work/live.raw" >"$work/live"
 	run_gdb -x "$work/commands" "$work/states" "$work/core" >"$work/dead.raw"
 	normalise <"$work/dead.raw" >"$work/dead"
-	[ $update = no ] || cp "$work/live" "$here/expected.txt"
-	update=no
-	cp "$here/expected.txt" "$work/expected"
+	# Without debug information of the library it cannot be told which objects of a cache are free.
+	case $variant in
+	*without*) expected=$here/expected-stripped.txt ;;
+	*) expected=$here/expected.txt ;;
+	esac
+	case $update,$variant in
+	yes,32*) ;;
+	yes,*) cp "$work/live" "$expected" ;;
+	esac
+	cp "$expected" "$work/expected"
 	verdict "$variant, live" "$work/live"
 	verdict "$variant, from a core file" "$work/dead"
 }
 
 # What this make was told is not for the one below. The compiler's atomics, so that nothing else is
 # needed for 32 bits.
-unset MAKEFLAGS MFLAGS MAKELEVEL
+unset MAKEFLAGS MFLAGS MAKELEVEL FROZENREF_CACHE_DEBUG
 mkdir -p "$work/include/frozenref"
 sed 's/\(define FROZENREF_WITH_[A-Z_]*\) 1/\1 0/' "$builddir/include/frozenref/version.h" \
 	>"$work/include/frozenref/version.h"
