@@ -1,6 +1,7 @@
 # Documents and examples.
 
 include docs/examples/compact/local.mk
+include docs/examples/dcache/local.mk
 include docs/examples/pagecache/local.mk
 include docs/examples/tutorial/local.mk
 include docs/man/local.mk
