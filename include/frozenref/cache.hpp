@@ -109,7 +109,8 @@ template <class T> class cache_ref : public cache_pointer<T>
 	{
 	}
 
-	cache_ref(const cache_ref &other) noexcept : cache_pointer<T>(other.cache_, other.object_)
+	FROZENREF__MEMBER cache_ref(const cache_ref &other) noexcept
+	    : cache_pointer<T>(other.cache_, other.object_)
 	{
 		if (object_)
 			frozenref_get(this->counter(object_));
@@ -119,12 +120,12 @@ template <class T> class cache_ref : public cache_pointer<T>
 	{
 	}
 
-	~cache_ref()
+	FROZENREF__MEMBER ~cache_ref()
 	{
 		reset();
 	}
 
-	cache_ref &operator=(cache_ref other) noexcept
+	FROZENREF__MEMBER cache_ref &operator=(cache_ref other) noexcept
 	{
 		swap(other);
 		return *this;
@@ -152,7 +153,7 @@ template <class T> class cache_ref : public cache_pointer<T>
 	}
 
 	/* Drops the reference now. True: it was the last one, and the object has been ended. */
-	bool reset() noexcept
+	FROZENREF__MEMBER bool reset() noexcept
 	{
 		T *object = this->release();
 

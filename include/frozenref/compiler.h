@@ -39,6 +39,9 @@
 /* Helpers that never become symbols, and so must not exist where only declarations are wanted. */
 #define FROZENREF__HELPER static inline __attribute__((always_inline))
 
+/* The same for members of C++ classes. */
+#define FROZENREF__MEMBER inline __attribute__((always_inline))
+
 #define FROZENREF__LIKELY(condition)   __builtin_expect(!!(condition), 1)
 #define FROZENREF__UNLIKELY(condition) __builtin_expect(!!(condition), 0)
 

@@ -22,7 +22,7 @@ namespace frozenref
 
 /* How references are dropped: a traits class inherits one of these. */
 struct put_plainly {
-	static bool put(frozenref_t *counter) noexcept
+	FROZENREF__HELPER bool put(frozenref_t *counter) noexcept
 	{
 		return frozenref_put_and_lock(counter);
 	}
@@ -30,7 +30,7 @@ struct put_plainly {
 
 /* For objects that mostly have one holder: frozenref_put_and_lock_likely_last(). */
 struct put_likely_last {
-	static bool put(frozenref_t *counter) noexcept
+	FROZENREF__HELPER bool put(frozenref_t *counter) noexcept
 	{
 		return frozenref_put_and_lock_likely_last(counter);
 	}
@@ -38,7 +38,7 @@ struct put_likely_last {
 
 /* For objects that are freed after a grace period: frozenref_put_and_lock_rcu(). */
 struct put_rcu {
-	static bool put(frozenref_t *counter) noexcept
+	FROZENREF__HELPER bool put(frozenref_t *counter) noexcept
 	{
 		return frozenref_put_and_lock_rcu(counter);
 	}
@@ -134,7 +134,7 @@ class ref : public object_pointer<T>
 	{
 	}
 
-	ref(const ref &other) noexcept : object_pointer<T>(other.object_)
+	FROZENREF__MEMBER ref(const ref &other) noexcept : object_pointer<T>(other.object_)
 	{
 		if (object_)
 			frozenref_get(counter(object_));
@@ -152,12 +152,12 @@ class ref : public object_pointer<T>
 	{
 	}
 
-	~ref()
+	FROZENREF__MEMBER ~ref()
 	{
 		reset();
 	}
 
-	ref &operator=(ref other) noexcept
+	FROZENREF__MEMBER ref &operator=(ref other) noexcept
 	{
 		swap(other);
 		return *this;
@@ -183,7 +183,7 @@ class ref : public object_pointer<T>
 	}
 
 	/* Drops the reference now. True: it was the last one, and the object has been ended. */
-	bool reset() noexcept
+	FROZENREF__MEMBER bool reset() noexcept
 	{
 		T *object = this->release();
 
@@ -194,7 +194,7 @@ class ref : public object_pointer<T>
 	}
 
 	/* Drops the reference; the owner, if it was the last one, has what the others left. */
-	FROZENREF__MUST_CHECK owner_type put_and_lock() noexcept
+	FROZENREF__MUST_CHECK FROZENREF__MEMBER owner_type put_and_lock() noexcept
 	{
 		T *object = this->release();
 

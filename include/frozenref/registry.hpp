@@ -132,7 +132,7 @@ template <class T> class basic_slot_ref : public slot_pointer<T>
 	{
 	}
 
-	basic_slot_ref(const basic_slot_ref &other) noexcept
+	FROZENREF__MEMBER basic_slot_ref(const basic_slot_ref &other) noexcept
 	    : slot_pointer<T>(other.registry_, other.slot_)
 	{
 		if (slot_)
@@ -153,12 +153,12 @@ template <class T> class basic_slot_ref : public slot_pointer<T>
 	{
 	}
 
-	~basic_slot_ref()
+	FROZENREF__MEMBER ~basic_slot_ref()
 	{
 		reset();
 	}
 
-	basic_slot_ref &operator=(basic_slot_ref other) noexcept
+	FROZENREF__MEMBER basic_slot_ref &operator=(basic_slot_ref other) noexcept
 	{
 		swap(other);
 		return *this;
@@ -199,7 +199,7 @@ template <class T> class basic_slot_ref : public slot_pointer<T>
 	}
 
 	/* Drops the reference now. True: it was the last one, and this call ran release(). */
-	bool reset() noexcept
+	FROZENREF__MEMBER bool reset() noexcept
 	{
 		frozenref_slot *slot = this->take();
 
@@ -207,7 +207,7 @@ template <class T> class basic_slot_ref : public slot_pointer<T>
 	}
 
 	/* The same, and how many references this very put left. It must not be empty. */
-	bool reset(uint32_t &left) noexcept
+	FROZENREF__MEMBER bool reset(uint32_t &left) noexcept
 	{
 		return frozenref_slot_put_left(registry_, this->take(), &left);
 	}
