@@ -92,10 +92,14 @@ struct frozenref_index {
 
 /* --------------------------------------------------------------------------- hashes and buckets */
 
-/* All bits of the caller's hash have a say in the lower ones of this. */
+/*
+ * Fibonacci hashing spreads numbers in a row evenly in the upper bits of the product, better than
+ * chance would, and addresses well; the table goes by the lower ones, so the bytes are turned.
+ */
 static inline uint32_t index_hash(uint64_t hash)
 {
-	return (uint32_t)(hash * UINT64_C(0x9e3779b97f4a7c15) >> 32);
+	hash = (hash ^ hash >> 32) * UINT64_C(0x9e3779b97f4a7c15);
+	return __builtin_bswap32((uint32_t)(hash >> 32));
 }
 
 static inline struct stripe *index_stripe(const struct frozenref_index *index, uint32_t hash)
