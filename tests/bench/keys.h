@@ -2,7 +2,7 @@
 /*
  * Which keys the maps of maps.h are asked for, and how often they are written: the same for all.
  *
- * Used by registry_maps.c, which makes one, and by every map's loop. A draw is a few instructions
+ * Used by registry_maps.c and index.c, which make one, and by every map's loop. A draw is a few instructions
  * and reads a table of 1.5 KiB at most, so that it neither hides what a lookup costs nor takes the
  * cache away from it.
  *

@@ -5,6 +5,7 @@ bench_programs = \
 	tests/bench/cache \
 	tests/bench/counter \
 	tests/bench/encodings/encodings \
+	tests/bench/index \
 	tests/bench/registry
 EXTRA_PROGRAMS += $(bench_programs)
 CLEANFILES += $(bench_programs)
@@ -26,6 +27,23 @@ tests_bench_counter_SOURCES = $(bench_harness) tests/bench/bare.h tests/bench/ca
 	tests/bench/counter.c tests/bench/weak_ptr.cc tests/bench/weak_ptr.h
 tests_bench_counter_CPPFLAGS = $(AM_CPPFLAGS) $(bench_cppflags)
 tests_bench_counter_LDADD = lib/libfrozenref.la
+
+tests_bench_index_SOURCES = $(bench_harness) \
+	tests/bench/index.c \
+	tests/bench/keys.c \
+	tests/bench/keys.h \
+	tests/bench/maps.h \
+	tests/bench/maps_cxx.cc \
+	tests/bench/random.h
+tests_bench_index_CPPFLAGS = $(AM_CPPFLAGS) $(bench_cppflags)
+tests_bench_index_CXXFLAGS = -std=gnu++17 $(WARN_CFLAGS)
+tests_bench_index_LDADD = lib/libfrozenref.la $(URCU_LIBS) $(GLIB_LIBS) -lm
+if HAVE_URCU
+tests_bench_index_SOURCES += tests/bench/maps_urcu.c
+endif
+if HAVE_GLIB
+tests_bench_index_SOURCES += tests/bench/maps_glib.c
+endif
 
 tests_bench_registry_SOURCES = $(bench_harness) \
 	tests/bench/cas.h \

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The maps that registry_maps.c compares the registry with: from 0 .. n - 1 to objects with a count.
+ * The maps that registry_maps.c and index.c compare with: from 0 .. n - 1 to objects with a count.
  *
  * In maps_urcu.c, maps_glib.c and maps_cxx.cc. The states of the loops are what make() returns; it
  * keeps the keys, which may be set up anew between loops. An operation looks up a key, takes a

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * GLib's hash table under a read-write lock, for registry_maps.c.
+ * GLib's hash table under a read-write lock, for registry_maps.c and index.c.
  *
  * The keys are their own hashes, which for consecutive keys is the best that a hash can be.
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * liburcu's cds_lfht with a urcu_ref in each node, for registry_maps.c.
+ * liburcu's cds_lfht with a urcu_ref in each node, for registry_maps.c and index.c.
  *
  * With the read side inlined, which is liburcu's fastest, and twice as many buckets as keys.
  */
