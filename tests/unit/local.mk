@@ -61,9 +61,14 @@ tests_unit_ref_symbols_LDADD = $(unit_libs)
 
 unit_cache_sources = \
 	tests/unit/cache.c \
+	tests/unit/cache_backend.c \
 	tests/unit/cache_callbacks.c \
+	tests/unit/cache_debug.c \
 	tests/unit/cache_fixture.h \
 	tests/unit/cache_process.c \
+	tests/unit/cache_threads.c \
+	tests/unit/cache_trim.c \
+	tests/unit/failing_backend.h \
 	tests/unit/misuse.h \
 	tests/unit/process.h
 
@@ -84,6 +89,7 @@ tests_unit_ref_zones_CFLAGS = $(unit_cflags)
 tests_unit_ref_zones_LDADD = $(unit_runner) $(CRITERION_LIBS)
 
 unit_registry_sources = \
+	tests/unit/failing_backend.h \
 	tests/unit/misuse.h \
 	tests/unit/process.h \
 	tests/unit/registry.c \

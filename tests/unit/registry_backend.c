@@ -4,62 +4,10 @@
  *
  * Run by `make check` twice, like registry.c.
  */
+#include "failing_backend.h"
 #include "registry_fixture.h"
 
 static char objects[4];
-
-/* The default backend, which fails once, after so many calls; and what it has given out. */
-static struct {
-	unsigned calls_left;
-	bool failed;
-	long ranges;
-	size_t bytes;
-} failing;
-
-static bool fails_now(void)
-{
-	if (failing.failed || failing.calls_left--)
-		return false;
-	failing.failed = true;
-	return true;
-}
-
-static int reserve(void *context, size_t size, size_t align, void **address)
-{
-	int err = fails_now() ? -ENOMEM
-			      : frozenref_mmap_backend()->reserve(context, size, align, address);
-
-	if (!err) {
-		failing.ranges++;
-		failing.bytes += size;
-	}
-	return err;
-}
-
-static int commit(void *context, void *address, size_t size)
-{
-	return fails_now() ? -ENOMEM : frozenref_mmap_backend()->commit(context, address, size);
-}
-
-static int purge(void *context, void *address, size_t size)
-{
-	return frozenref_mmap_backend()->purge(context, address, size);
-}
-
-static int give_back(void *context, void *address, size_t size)
-{
-	failing.ranges--;
-	failing.bytes -= size;
-	return frozenref_mmap_backend()->release(context, address, size);
-}
-
-static struct frozenref_backend backend = {
-	.size = sizeof(backend),
-	.reserve = reserve,
-	.commit = commit,
-	.purge = purge,
-	.release = give_back,
-};
 
 /*
  * Inserts a range over three leaves with the call'th reserve or commit failing; false: none failed.
@@ -71,9 +19,8 @@ static bool insert_with_failure(unsigned call, uint64_t pfn)
 	int err;
 
 	config.pfn_bits = 52;
-	config.backend = &backend;
-	failing.failed = false;
-	failing.calls_left = call;
+	config.backend = &failing_backend;
+	failing_begin(call, false);
 	reg = make_registry(&config);
 	err = frozenref_registry_insert_range(reg, pfn, LEAF + 2, objects);
 	cr_assert(err == (failing.failed ? -ENOMEM : 0), "error %d", err);
