@@ -2,10 +2,14 @@
 # Stress tests: a second or two each in `make check`; `make stress SECONDS=60` for longer.
 
 stress_programs = \
+	tests/stress/cache \
 	tests/stress/counter \
 	tests/stress/everything \
 	tests/stress/index \
 	tests/stress/registry
+
+tests_stress_cache_SOURCES = tests/stress/cache.c tests/stress/stress.c tests/stress/stress.h
+tests_stress_cache_LDADD = lib/libfrozenref.la
 
 tests_stress_counter_SOURCES = tests/stress/counter.c tests/stress/stress.c tests/stress/stress.h
 tests_stress_counter_LDADD = lib/libfrozenref.la
@@ -37,7 +41,7 @@ SECONDS = 60
 
 .PHONY: stress
 stress: $(stress_programs)
-	@set -e; share=`$(AWK) 'BEGIN { print $(SECONDS) / 4 }'`; \
+	@set -e; share=`$(AWK) 'BEGIN { print $(SECONDS) / 5 }'`; \
 	for program in $(stress_programs); do \
 		./$$program --seconds $$share; \
 	done

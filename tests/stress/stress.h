@@ -2,7 +2,7 @@
 /*
  * What the stress programs share: options, random numbers, a run of threads, failing.
  *
- * Used by tests/stress/counter.c, everything.c, index.c and registry.c; the functions are in stress.c.
+ * Used by the programs of this folder; the functions are in stress.c.
  */
 #ifndef FROZENREF_TESTS_STRESS_H
 #define FROZENREF_TESTS_STRESS_H
