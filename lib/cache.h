@@ -255,6 +255,9 @@ void frozenref__cache_populated(struct cache *cache, uint32_t number);
 void frozenref__cache_exposed(struct cache *cache, uint32_t number);
 void frozenref__cache_closed(struct cache *cache);
 
+/* What the calling thread reads from here on, or no longer, is not to be reported by Memcheck. */
+void frozenref__cache_ignore_reads(bool ignore);
+
 /* An object on its way out; or on its way back, unless that would be wrong: then false. */
 void *frozenref__cache_allocated(struct cache *cache, void *object);
 bool frozenref__cache_freeing(struct cache *cache, void *object);

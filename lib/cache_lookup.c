@@ -100,6 +100,18 @@ void frozenref__cache_disturb_peeks(struct cache *cache, void *object)
 	frozenref__store32(sequence, frozenref__load32(sequence, relaxed) + 1, relaxed);
 }
 
+/* What is copied may be freed meanwhile: that is for still_there() to find, not for Memcheck. */
+static void copy_out(const struct cache *cache, void *buffer, uintptr_t from, size_t length)
+{
+	bool is_watched = cache->on_alloc & ON_VALGRIND;
+
+	if (FROZENREF__UNLIKELY(is_watched))
+		frozenref__cache_ignore_reads(true);
+	frozenref__peek_copy(buffer, from, length);
+	if (FROZENREF__UNLIKELY(is_watched))
+		frozenref__cache_ignore_reads(false);
+}
+
 /* Whether the object is live, and has not been written since the sequence was read. */
 static bool still_there(const frozenref_t *ref, const uint32_t *sequence, uint32_t seen)
 {
@@ -131,7 +143,7 @@ bool frozenref_cache_peek(struct frozenref_cache *head, const void *object, size
 	/* Acquire: pairs with the release of unfreeze; what it published is seen below. */
 	if (!frozenref__word_count(frozenref__load32(&ref->word, acquire)))
 		return false;
-	frozenref__peek_copy(buffer, address + offset, length);
+	copy_out(cache, buffer, address + offset, length);
 	return still_there(ref, sequence, seen);
 }
 

@@ -20,13 +20,31 @@
 # define FROZENREF__NO_ASAN
 #endif
 
+/*
+ * What the helpers of atomic.h load is looked at by AddressSanitizer, whoever calls them: with it
+ * words are loaded here, one at a time.
+ */
+#if defined(__SANITIZE_ADDRESS__)
+# define FROZENREF__PEEK_ASAN 1
+#elif defined(__has_feature)
+# if __has_feature(address_sanitizer)
+#  define FROZENREF__PEEK_ASAN 1
+# endif
+#endif
+#ifdef FROZENREF__PEEK_ASAN
+# define FROZENREF__PEEK_LOAD(p) (*(const volatile uintptr_t *)(p))
+#else
+# define FROZENREF__PEEK_ASAN	 0
+# define FROZENREF__PEEK_LOAD(p) frozenref__loadptr((const uintptr_t *)(p), relaxed)
+#endif
+
 /* Copies what lies within one word, and returns how much that was. */
 static inline FROZENREF__NO_ASAN size_t frozenref__peek_part(unsigned char *to, uintptr_t from,
 							     size_t length)
 {
 	size_t skip = from % sizeof(uintptr_t);
 	size_t n = sizeof(uintptr_t) - skip < length ? sizeof(uintptr_t) - skip : length;
-	uintptr_t word = frozenref__loadptr((const uintptr_t *)(from - skip), relaxed);
+	uintptr_t word = FROZENREF__PEEK_LOAD(from - skip);
 
 	memcpy(to, (const unsigned char *)&word + skip, n);
 	return n;
@@ -45,7 +63,7 @@ static inline FROZENREF__NO_ASAN void frozenref__peek_copy(void *buffer, uintptr
 	while (length) {
 		size_t n = length - length % sizeof(uintptr_t);
 
-		if (from % sizeof(uintptr_t) || !n)
+		if (FROZENREF__PEEK_ASAN || from % sizeof(uintptr_t) || !n)
 			n = frozenref__peek_part(to, from, length);
 		else
 			frozenref__copy_words(to, (const uintptr_t *)from, n / sizeof(uintptr_t));
