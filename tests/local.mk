@@ -11,6 +11,7 @@ include tests/build/local.mk
 include tests/consumer/local.mk
 include tests/cxx/local.mk
 include tests/fuzz/local.mk
+include tests/tools/local.mk
 include tests/usdt/local.mk
 include tests/debian/local.mk
 include tests/lint/local.mk
