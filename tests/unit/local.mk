@@ -4,6 +4,7 @@
 
 unit_programs = \
 	tests/unit/cache \
+	tests/unit/cache_memory \
 	tests/unit/cache_symbols \
 	tests/unit/index \
 	tests/unit/ref \
@@ -80,6 +81,35 @@ tests_unit_cache_symbols_SOURCES = $(unit_cache_sources)
 tests_unit_cache_symbols_CPPFLAGS = $(AM_CPPFLAGS) -DFROZENREF_NO_INLINE
 tests_unit_cache_symbols_CFLAGS = $(unit_cflags)
 tests_unit_cache_symbols_LDADD = $(unit_libs)
+
+# A build of the cache's sources that finds a malloc of the test's.
+check_LTLIBRARIES += tests/unit/libfailing.la
+tests_unit_libfailing_la_SOURCES = \
+	lib/backend.c \
+	lib/cache.c \
+	lib/cache_debug.c \
+	lib/cache_lookup.c \
+	lib/cache_slab.c \
+	lib/magazine.c \
+	lib/ref.c
+if HOST_WINDOWS
+tests_unit_libfailing_la_SOURCES += lib/backend_win32.c
+else
+tests_unit_libfailing_la_SOURCES += lib/backend_mmap.c
+endif
+tests_unit_libfailing_la_CPPFLAGS = $(AM_CPPFLAGS) \
+	-Dmalloc=failing_malloc_malloc -Dcalloc=failing_malloc_calloc \
+	-Drealloc=failing_malloc_realloc -Dfree=failing_malloc_free
+
+tests_unit_cache_memory_SOURCES = \
+	tests/unit/cache_fixture.h \
+	tests/unit/cache_memory.c \
+	tests/unit/failing_malloc.c \
+	tests/unit/failing_malloc.h \
+	tests/unit/misuse.h \
+	tests/unit/process.h
+tests_unit_cache_memory_CFLAGS = $(unit_cflags)
+tests_unit_cache_memory_LDADD = tests/unit/libfailing.la $(unit_runner) $(CRITERION_LIBS)
 
 # The cold half of the counter itself, under a backend that schedules its operations.
 tests_unit_ref_zones_SOURCES = lib/ref.c tests/unit/ref_zones.c tests/unit/zones_atomic.h
