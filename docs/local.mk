@@ -7,7 +7,7 @@ include docs/examples/tutorial/local.mk
 include docs/man/local.mk
 
 figures = docs/figures/counter.dot docs/figures/slot.dot
-EXTRA_DIST += docs/README.md docs/design.md docs/memory-model.md docs/release.md \
+EXTRA_DIST += docs/README.md docs/design.md docs/memory-model.md docs/platforms.md docs/release.md \
 	docs/examples/test-helper.sh $(figures) $(figures:.dot=.svg)
 
 # The drawings are checked in beside their sources, so that nobody needs graphviz to read them.

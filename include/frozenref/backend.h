@@ -2,9 +2,9 @@
 /*
  * Where the memory of registries and caches comes from: four functions and their context.
  *
- * Implemented by lib/backend_mmap.c, which is the default, and by allocators that want to host that
- * memory in address ranges of their own. Called by lib/table.c, lib/cache_slab.c and
- * lib/index_resize.c from any thread.
+ * Implemented by lib/backend_mmap.c, or by lib/backend_win32.c, which is the default, and by
+ * allocators that want to host that memory in address ranges of their own. Called by lib/table.c,
+ * lib/cache_slab.c and lib/index_resize.c from any thread.
  *
  * What the library builds on: an address range, once reserved, stays the library's until release();
  * committed memory reads as zero at first; purged memory stays readable and writable, and reads as
@@ -43,12 +43,15 @@ struct frozenref_backend {
 	int (*release)(void *context, void *address, size_t size);
 };
 
-/* Anonymous private memory from mmap(2): what a NULL backend in a configuration means. */
+/*
+ * Anonymous private memory from mmap(2), or from VirtualAlloc on Windows: what a NULL backend in a
+ * configuration means.
+ */
 FROZENREF__API const struct frozenref_backend *frozenref_mmap_backend(void);
 
 /*
  * The same on huge pages, where the system has them: for large, densely used registries, which then
- * miss the TLB less. A table of slots takes 2 MiB at its first use.
+ * miss the TLB less. A table of slots takes 2 MiB at its first use. On Windows the same as above.
  */
 FROZENREF__API const struct frozenref_backend *frozenref_mmap_hugepage_backend(void);
 
