@@ -63,6 +63,14 @@ void fuzz_expect_misuse(enum frozenref_misuse kind, const frozenref_t *ref)
 	expected.word = ref->word;
 }
 
+void fuzz_expect_misuse_at(enum frozenref_misuse kind, const void *address)
+{
+	fuzz_check(!expected.kind);
+	expected.kind = kind;
+	expected.ref = (const frozenref_t *)address;
+	expected.word = 0;
+}
+
 void fuzz_settle(void)
 {
 	fuzz_check(!expected.kind && "misuse was reported");
@@ -190,6 +198,21 @@ static struct range *range_at(const void *address)
 	fuzz_fail("a range that was reserved", __FILE__, __LINE__);
 }
 
+/* The range that these bytes are part of. */
+static struct range *range_around(const char *address, size_t size)
+{
+	for (unsigned i = 0; i < RANGES; i++) {
+		struct range *range = &ranges[i];
+
+		if (!range->address || address < range->address ||
+		    address >= range->address + rounded(range->size))
+			continue;
+		fuzz_check(size <= (size_t)(range->address + rounded(range->size) - address));
+		return range;
+	}
+	fuzz_fail("part of a range that was reserved", __FILE__, __LINE__);
+}
+
 static void check_context(void *context)
 {
 	fuzz_check(context == &ranges);
@@ -205,18 +228,20 @@ static int reserve(void *context, size_t size, size_t align, void **address)
 	if (fails_now())
 		return -ENOMEM;
 	err = frozenref_mmap_backend()->reserve(NULL, size, align, address);
-	fuzz_check(!err && !((uintptr_t)*address & (align - 1)));
+	if (err)
+		return err;
+	fuzz_check(!((uintptr_t)*address & (align - 1)));
 	*range = (struct range){ *address, size, false };
 	return 0;
 }
 
 static int commit(void *context, void *address, size_t size)
 {
-	struct range *range = range_at(address);
+	struct range *range = range_around(address, size);
 	int err;
 
 	check_context(context);
-	fuzz_check(range->size == size && !range->committed);
+	fuzz_check((uintptr_t)address % rounded(1) == 0);
 	if (fails_now())
 		return -ENOMEM;
 	err = frozenref_mmap_backend()->commit(NULL, address, size);
@@ -225,28 +250,12 @@ static int commit(void *context, void *address, size_t size)
 	return 0;
 }
 
-/* Part of a range may be purged, in whole pages or up to its end. */
-static void check_purged(char *address, size_t size)
-{
-	for (unsigned i = 0; i < RANGES; i++) {
-		const struct range *range = &ranges[i];
-
-		if (range->address && address >= range->address &&
-		    address < range->address + range->size) {
-			fuzz_check(range->committed);
-			fuzz_check(size <= (size_t)(range->address + range->size - address));
-			return;
-		}
-	}
-	fuzz_fail("purged memory was committed", __FILE__, __LINE__);
-}
-
 static int purge(void *context, void *address, size_t size)
 {
 	size_t half = rounded(size / 2);
 
 	check_context(context);
-	check_purged(address, size);
+	fuzz_check(range_around(address, size)->committed);
 	switch (fuzz_purge) {
 	case FUZZ_PURGE_FAILS:
 		return -ENOMEM;

@@ -59,6 +59,8 @@ _Noreturn void fuzz_fail(const char *what, const char *file, int line);
  * fuzz_settle(), after each call, fails if none came.
  */
 void fuzz_expect_misuse(enum frozenref_misuse kind, const frozenref_t *ref);
+/* The same where there is no counter; 0 is the word then. */
+void fuzz_expect_misuse_at(enum frozenref_misuse kind, const void *address);
 void fuzz_settle(void);
 
 /* The handler that checks it, for a target that sets handlers of its own. */

@@ -11,7 +11,7 @@
 set -eu
 
 : "${srcdir:=.}" "${CLANG:=clang}" "${AFL_CC:=afl-clang-fast}"
-: "${FUZZ_TARGETS:=counter registry}"
+: "${FUZZ_TARGETS:=counter registry cache index}"
 source=$srcdir/tests/fuzz
 build=tests/fuzz
 mode=$1

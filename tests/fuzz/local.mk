@@ -3,10 +3,18 @@
 # need clang: `make fuzz SECONDS=600`, or afl++: `make fuzz-afl SECONDS=600`.
 
 fuzz_programs = \
+	tests/fuzz/cache \
 	tests/fuzz/counter \
+	tests/fuzz/index \
 	tests/fuzz/registry
 
 fuzz_shared = tests/fuzz/fuzz.c tests/fuzz/fuzz.h tests/fuzz/replay.c
+
+tests_fuzz_cache_SOURCES = $(fuzz_shared) tests/fuzz/cache.c
+tests_fuzz_cache_LDADD = lib/libfrozenref.la
+
+tests_fuzz_index_SOURCES = $(fuzz_shared) tests/fuzz/index.c
+tests_fuzz_index_LDADD = lib/libfrozenref.la
 
 tests_fuzz_counter_SOURCES = $(fuzz_shared) tests/fuzz/counter.c
 tests_fuzz_counter_LDADD = lib/libfrozenref.la
