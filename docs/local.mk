@@ -2,6 +2,7 @@
 
 include docs/examples/compact/local.mk
 include docs/examples/dcache/local.mk
+include docs/examples/mimalloc/local.mk
 include docs/examples/pagecache/local.mk
 include docs/examples/tutorial/local.mk
 include docs/man/local.mk

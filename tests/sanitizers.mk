@@ -6,7 +6,8 @@
 # configured source tree is no obstacle. The copies keep their time stamps: what did not change is
 # not compiled again.
 
-runtime_tests = $(unit_programs) $(stress_programs) $(fuzz_programs) $(cxx_programs)
+runtime_tests = $(unit_programs) $(stress_programs) $(mi_stress_programs) $(fuzz_programs) \
+	$(cxx_programs)
 
 EXTRA_DIST += tests/check-build.sh tests/sanitizers.mk
 

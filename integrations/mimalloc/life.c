@@ -118,6 +118,7 @@ void frozenref__mi_finish(struct space *space, void *object)
 {
 	if (FROZENREF__UNLIKELY(space->release != NULL))
 		space->release(object, space->arg);
+	BLOCK_GOES(object);
 	mi_free(object);
 }
 

@@ -94,9 +94,12 @@ static void *allocate(struct space *space, size_t size, size_t alignment, bool z
 		return NULL;
 	}
 	while ((block = get_block(space, &request))) {
-		int err = frozenref__registry_own(space->head.registries[request.zone],
-						  (uintptr_t)block >> request.shift,
-						  request.size >> request.shift, block);
+		int err;
+
+		BLOCK_COMES(block);
+		err = frozenref__registry_own(space->head.registries[request.zone],
+					      (uintptr_t)block >> request.shift,
+					      request.size >> request.shift, block);
 
 		if (!err)
 			return block;
@@ -142,6 +145,7 @@ FROZENREF__HELPER void *allocate_one(struct space *space, unsigned zone, uint32_
 		     : mi_heap_malloc(heap, (size_t)1 << shift);
 	if (FROZENREF__UNLIKELY(!block))
 		return NULL;
+	BLOCK_COMES(block);
 	slot = frozenref__mi_window_slot(&space->head, zone, (uintptr_t)block >> shift);
 	if (FROZENREF__LIKELY(slot && is_in_place(space, zone, shift, block) &&
 			      owned_take_again(slot)))
@@ -192,5 +196,6 @@ void frozenref_mi_free(struct frozenref_mi_space *space, void *object)
 	if (!slot)
 		return;
 	frozenref__mi_leave(space_of(space), slot, object);
+	BLOCK_GOES(object);
 	mi_free(object);
 }

@@ -11,6 +11,26 @@
 
 #include <frozenref/mimalloc.h>
 
+/*
+ * mimalloc orders what is done with a block before it is freed and after it is handed out again, and
+ * ThreadSanitizer, which does not see into it, must be told.
+ */
+#if defined(__SANITIZE_THREAD__)
+# define FROZENREF__MI_TSAN 1
+#elif defined(__has_feature)
+# if __has_feature(thread_sanitizer)
+#  define FROZENREF__MI_TSAN 1
+# endif
+#endif
+#ifdef FROZENREF__MI_TSAN
+# include <sanitizer/tsan_interface.h>
+# define BLOCK_COMES(block) ((block) ? __tsan_acquire(block) : (void)0)
+# define BLOCK_GOES(block)  __tsan_release(block)
+#else
+# define BLOCK_COMES(block) ((void)0)
+# define BLOCK_GOES(block)  ((void)0)
+#endif
+
 enum {
 	SMALL = FROZENREF__MI_SMALL,
 	LARGE = FROZENREF__MI_LARGE,

@@ -40,8 +40,8 @@ TESTS += $(stress_programs)
 SECONDS = 60
 
 .PHONY: stress
-stress: $(stress_programs)
-	@set -e; share=`$(AWK) 'BEGIN { print $(SECONDS) / 5 }'`; \
-	for program in $(stress_programs); do \
+stress: $(stress_programs) $(mi_stress_programs)
+	@set -e; share=`$(AWK) 'BEGIN { print $(SECONDS) / 6 }'`; \
+	for program in $(stress_programs) $(mi_stress_programs); do \
 		./$$program --seconds $$share; \
 	done

@@ -40,6 +40,13 @@ integrations_mimalloc_tests_loading_SOURCES = integrations/mimalloc/tests/loadin
 integrations_mimalloc_tests_loading_CPPFLAGS = $(AM_CPPFLAGS) -DFROZENREF_NO_INLINE
 integrations_mimalloc_tests_loading_LDADD = -ldl
 
+integrations_mimalloc_tests_stress_SOURCES = integrations/mimalloc/tests/stress.c \
+	tests/stress/stress.c tests/stress/stress.h
+integrations_mimalloc_tests_stress_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tests/stress
+integrations_mimalloc_tests_stress_CFLAGS = $(AM_CFLAGS)
+integrations_mimalloc_tests_stress_LDADD = $(mi_libs)
+mi_stress_programs = integrations/mimalloc/tests/stress
+
 # Run by those of tests/bench.
 integrations_mimalloc_tests_bench_mimalloc_SOURCES = $(bench_harness) tests/bench/random.h \
 	integrations/mimalloc/tests/bench.c
@@ -50,6 +57,6 @@ mi_bench_programs = integrations/mimalloc/tests/bench_mimalloc
 EXTRA_PROGRAMS += $(mi_bench_programs)
 CLEANFILES += $(mi_bench_programs)
 
-check_PROGRAMS += $(mi_unit_programs) integrations/mimalloc/tests/loading
-TESTS += $(mi_unit_programs) $(mi_scripts)
+check_PROGRAMS += $(mi_unit_programs) $(mi_stress_programs) integrations/mimalloc/tests/loading
+TESTS += $(mi_unit_programs) $(mi_stress_programs) $(mi_scripts)
 endif

@@ -1,0 +1,26 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Runs the compaction of mimalloc's memory: every read is right, and the memory goes back.
+# Run by `make check` in the top build directory.
+set -eu
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+docs/examples/mimalloc/mimalloc >"$work/out"
+cat "$work/out"
+
+# Whole MiB, in the line that begins with $1.
+resident() { sed -n "s/^$1 *\([0-9]*\)\.[0-9] MiB.*/\1/p" "$work/out"; }
+# Pages of the first space, likewise.
+pages() { sed -n "s/^$1.* \([0-9]*\) sparse or full pages.*/\1/p" "$work/out"; }
+
+grep -q ' 0 mismatches$' "$work/out"
+[ "$(sed -n 's/^verified \([0-9]*\) .*/\1/p' "$work/out")" -gt 1000 ]
+[ "$(sed -n 's/^moved \([0-9]*\) .*/\1/p' "$work/out")" -eq 12500 ]
+[ "$(pages 'moved together')" -eq 0 ]
+[ "$(pages 'a few left on every page')" -gt 500 ]
+[ "$(resident 'moved together')" -lt "$(($(resident 'a few left on every page') / 2))" ]
+if docs/examples/mimalloc/mimalloc 5 >"$work/out" 2>&1; then
+	echo "five objects were not refused"
+	exit 1
+fi
