@@ -77,6 +77,8 @@ static void check_layout(size_t size, size_t align, unsigned flags)
 	config.flags = flags;
 	config.ref_offset = (size - 4) & ~(size_t)3;
 	config.release = NULL;
+	/* Where addresses are few, less than this of large objects may be the default. */
+	config.max_objects = 40;
 	cache = make_cache(&config);
 	if (flags & FROZENREF_CACHE_PADDED && expected < 64)
 		expected = 64;
