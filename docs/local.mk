@@ -6,6 +6,7 @@ include docs/examples/mimalloc/local.mk
 include docs/examples/pagecache/local.mk
 include docs/examples/tutorial/local.mk
 include docs/man/local.mk
+include docs/performance/local.mk
 
 figures = docs/figures/counter.dot docs/figures/slot.dot
 EXTRA_DIST += docs/README.md docs/design.md docs/memory-model.md docs/platforms.md docs/release.md \
