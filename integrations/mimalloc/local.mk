@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # libfrozenref-mimalloc, its tests and its benchmark: only where mimalloc was found.
 
-EXTRA_DIST += integrations/mimalloc/libfrozenref-mimalloc.map
+EXTRA_DIST += integrations/mimalloc/README.md integrations/mimalloc/libfrozenref-mimalloc.map
 include integrations/mimalloc/tests/local.mk
 
 if HAVE_MIMALLOC
