@@ -162,7 +162,8 @@ FROZENREF__API size_t frozenref_mi_drain(struct frozenref_mi_space *space);
 
 /*
  * Gives memory back to the system: the tables of granules that are not in use, and what mimalloc
- * keeps for the calling thread. Returns the bytes of the tables.
+ * keeps for the calling thread. Returns the bytes of the tables. While no other thread allocates
+ * from the space or ends objects in it; lookups may go on.
  */
 FROZENREF__API size_t frozenref_mi_trim(struct frozenref_mi_space *space);
 
