@@ -142,7 +142,7 @@ const struct frozenref_backend *frozenref_mmap_hugepage_backend(void)
 	return &backend;
 }
 
-/* ------------------------------------------------------------------------------- for lib/ itself */
+/* ------------------------------------------------------------------------------ for lib/ itself */
 
 size_t frozenref__page_size(void)
 {

@@ -115,7 +115,7 @@ const struct frozenref_backend *frozenref_mmap_hugepage_backend(void)
 	return frozenref_mmap_backend();
 }
 
-/* ------------------------------------------------------------------------------- for lib/ itself */
+/* ------------------------------------------------------------------------------ for lib/ itself */
 
 size_t frozenref__page_size(void)
 {

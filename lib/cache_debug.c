@@ -293,7 +293,7 @@ void frozenref__cache_populated(struct cache *cache, uint32_t number)
 			check_in(cache, object);
 		}
 		if (cache->on_alloc & ON_ASAN) {
-			/* First: the last piece may end where nothing but red zone shares its 8 bytes. */
+			/* First: only red zone may share the last 8 bytes of the last piece. */
 			__asan_poison_memory_region(redzone_of(cache, object), cache->redzone);
 			asan_poison(cache, object);
 		}

@@ -22,7 +22,7 @@
 #define LOAD_MAX	1000
 #define BUCKETS_MAX	(UINT64_C(1) << 31)
 
-/* ----------------------------------------------------------------------------------- all of them */
+/* ---------------------------------------------------------------------------------- all of them */
 
 /*
  * In the child of a fork no stripe may be in the middle of a change that nobody ever finishes. So a

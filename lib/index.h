@@ -205,7 +205,7 @@ static inline void unlock_stripe(struct stripe *stripe)
 int frozenref__index_find_locked(struct frozenref_index *index, uint32_t hash, const void *key,
 				 void *object, void **found);
 
-/* -------------------------------------------------------------------------------- index_resize.c */
+/* ------------------------------------------------------------------------------- index_resize.c */
 
 /* Reserves the table, for fewer buckets if that is refused, and fills the first; 0 or -ENOMEM. */
 int frozenref__index_make_table(struct frozenref_index *index, bool or_fewer);

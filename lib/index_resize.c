@@ -27,7 +27,7 @@ size_t frozenref__index_table_bytes(const struct frozenref_index *index)
 	return ((size_t)index->max_buckets << index->stripe_shift) * sizeof(*index->table);
 }
 
-/* ---------------------------------------------------------------------------------------- chunks */
+/* --------------------------------------------------------------------------------------- chunks */
 
 static char *chunk_address(const struct frozenref_index *index, uint32_t chunk)
 {
@@ -99,7 +99,7 @@ static void leave(struct frozenref_index *index, struct stripe *stripe)
 	pthread_mutex_unlock(&index->grow_lock);
 }
 
-/* ----------------------------------------------------------------------------- splits and merges */
+/* ---------------------------------------------------------------------------- splits and merges */
 
 /* From here to end_moves() a lookup that finds nothing in this stripe has proved nothing. */
 static void begin_moves(struct stripe *stripe)

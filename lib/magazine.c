@@ -691,7 +691,7 @@ void frozenref_cache_free(struct frozenref_cache *head, void *object)
 	free_slow(cache, object);
 }
 
-/* ---------------------------------------------------------------------------- flushes, statistics */
+/* -------------------------------------------------------------------------- flushes, statistics */
 
 static void free_magazines(struct magazine *list)
 {

@@ -2,14 +2,15 @@
 /*
  * Owned registries: those of an allocator, which says itself which of its addresses are taken.
  *
- * Used by registry_owned.c and by libfrozenref-mimalloc, whose hot paths are made of this. Two things
- * hold in an owned registry that hold in no other, and save all locked instructions but those on the
- * counter. A pfn is inserted only by whoever the allocator has given its address to, after the slot
- * was emptied; so a slot is claimed by a store. And nothing is erased; so an owner clears BUSY by a
- * store. Lookups, holders and freezers are those of every registry.
+ * Used by registry_owned.c and by libfrozenref-mimalloc, whose hot paths are made of this. Two
+ * things hold in an owned registry that hold in no other, and save all locked instructions but
+ * those on the counter. A pfn is inserted only by whoever the allocator has given its address to,
+ * after the slot was emptied; so a slot is claimed by a store. And nothing is erased; so an owner
+ * clears BUSY by a store. Lookups, holders and freezers are those of every registry.
  *
  * What it costs is the count of slots in use, on which the trim of other registries relies: a leaf
- * that was ever used counts as used, and a trim looks at the slots themselves, while nobody inserts.
+ * that was ever used counts as used, and a trim looks at the slots themselves, while nobody
+ * inserts.
  */
 #ifndef FROZENREF_LIB_OWNED_H
 #define FROZENREF_LIB_OWNED_H
@@ -31,8 +32,8 @@ static inline uint32_t owned_flags(uint64_t npages, uint32_t compact)
 
 /*
  * Takes an empty slot of a compact registry again, for an object of one page, if it has been in use
- * since its leaf was last purged: then walks know of it. Its numbers stay: there are neither handles
- * to an owner's objects nor peeks at compact slots.
+ * since its leaf was last purged: then walks know of it. Its numbers stay: there are neither
+ * handles to an owner's objects nor peeks at compact slots.
  */
 static inline bool owned_take_again(struct frozenref_slot *slot)
 {

@@ -291,7 +291,7 @@ static int claim_pfns(struct frozenref_registry *reg, uint64_t first, uint64_t n
 {
 	uint64_t done = 0;
 	struct span span;
-	/* All of them before the first claim: others may wait for it, and a backend may take long. */
+	/* All of them before the first claim: others may wait for it, and backends can be slow. */
 	int err = make_leaves(reg, first, npages, &span);
 
 	while (!err) {
@@ -331,7 +331,7 @@ static int obstacle(const struct frozenref_registry *reg, uint64_t pfn, uint64_t
 
 		if (frozenref__find_head(reg, pfn + i, &flags))
 			return flags & FROZENREF__SLOT_ERASED ? -EBUSY : -EEXIST;
-		/* Acquire: as in find_head(). A tail by now, or what a fork has left; or a claim. */
+		/* Acquire: as in find_head(). A tail by now, or a fork's remains; or a claim. */
 		flags = frozenref__load32(&slot->flags, acquire);
 		if (flags && !is_being_claimed(flags))
 			return -EEXIST;

@@ -46,7 +46,7 @@ static int try_erase(struct frozenref_registry *reg, struct frozenref_slot *head
 		return -EBUSY;
 	if (busy && !frozenref_try_get(&head->ref))
 		return -EAGAIN;
-	/* Acquire: with the insert's release, the word is live. The put releases, for who ends it. */
+	/* Acquire: with the insert's release, it is live. The put releases, for who ends it. */
 	found = frozenref__cas32(&head->flags, flags, flags | FROZENREF__SLOT_ERASED, acquire);
 	/*
 	 * Ours; or else the registry's. Under BUSY a freezer may have counted the registry's, and
@@ -120,7 +120,7 @@ static bool freeze(struct frozenref_registry *reg, struct frozenref_slot *slot, 
 		unbusy(reg, slot);
 		return false;
 	}
-	/* Before the owner's first write: pairs with the acquire fence of frozenref__slot_is_still(). */
+	/* Before the owner's first write: pairs with frozenref__slot_is_still()'s acquire fence. */
 	frozenref__fence(release);
 	return true;
 }

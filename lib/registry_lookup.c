@@ -112,7 +112,7 @@ static struct frozenref_slot *get_head(struct frozenref_registry *reg, uint64_t 
 	return NULL;
 }
 
-/* What a lookup has got, if it covers the pfn that is so far behind it; else NULL, and it is put. */
+/* What a lookup got, if it covers the pfn that is so far behind it; else NULL, and it is put. */
 static FROZENREF__COLD struct frozenref_slot *
 keep_if_covering(struct frozenref_registry *reg, struct frozenref_slot *head, uint64_t distance)
 {
@@ -175,7 +175,7 @@ struct frozenref_slot *frozenref__registry_try_get_tail(struct frozenref_registr
 	if (FROZENREF__UNLIKELY(!frozenref__word_is_live(word)))
 		return get_tail_slow(reg, pfn, head, distance, word);
 	FROZENREF__PROBE_GET(&head->ref, word, 1);
-	/* Relaxed: the get's acquire has ordered it. The same as before: it covers the pfn still. */
+	/* Relaxed: the get's acquire has ordered it. Same as before: it covers the pfn still. */
 	if (FROZENREF__LIKELY(frozenref__load32(&head->flags, relaxed) == flags))
 		return head;
 	return keep_if_covering(reg, head, distance);

@@ -85,7 +85,7 @@ static void set_tails(const struct frozenref_registry *reg, uint64_t head, uint6
 			frozenref__table_span(&reg->table, head + distance, npages - distance);
 
 		for (uint64_t i = 0; i < span.n; i++, distance++) {
-			/* Release: for whoever follows a tail to the head, or takes it when empty. */
+			/* Release: for who follows a tail to the head, or takes it when empty. */
 			frozenref__store32(&slot_at(&reg->table, span.slot, i)->flags,
 					   state ? make_flags(state, distance) : 0, release);
 		}

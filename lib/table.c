@@ -3,9 +3,9 @@
  * The page table: memory for slots only where pfns are in use, at addresses that never change.
  *
  * Called by registry.c, through table.h. Relies on a backend for memory and on atomic.h. The layout
- * of nodes and entries is in table.h. Writers race here without a lock: a new node or leaf is linked
- * by one compare-and-swap, and the loser of a race releases its own and takes the winner's. Only
- * purges take a lock, which the fork handlers share.
+ * of nodes and entries is in table.h. Writers race here without a lock: a new node or leaf is
+ * linked by one compare-and-swap, and the loser of a race releases its own and takes the winner's.
+ * Only purges take a lock, which the fork handlers share.
  */
 #include <errno.h>
 #include <pthread.h>

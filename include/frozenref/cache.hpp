@@ -7,9 +7,9 @@
  *	cache_owner<T>	an object that was live and has been frozen
  *	cache_handle<T>	a weak reference: names one lifetime of an object without holding it
  *
- * The constructor of T is not run, nor its destructor: the cache's ctor() and dtor() do that, once for
- * many lifetimes. Included by frozenref.hpp, which tells what all these types have in common. Relies
- * on cache.h alone.
+ * The constructor of T is not run, nor its destructor: the cache's ctor() and dtor() do that, once
+ * for many lifetimes. Included by frozenref.hpp, which tells what all these types have in common.
+ * Relies on cache.h alone.
  */
 #ifndef FROZENREF_CACHE_HPP
 #define FROZENREF_CACHE_HPP
@@ -58,7 +58,7 @@ template <class T> class cache_pointer
 		return object_ != nullptr;
 	}
 
-	/* Hands what this one stands for over to the caller, who must adopt() it or end it by hand. */
+	/* Hands over to the caller what this one stands for: to adopt(), or to end by hand. */
 	FROZENREF__MUST_CHECK T *release() noexcept
 	{
 		T *object = object_;
@@ -189,9 +189,9 @@ template <class T> class cache_ref : public cache_pointer<T>
 };
 
 /*
- * A frozen object of a cache and the right to change it, or nothing. One that is not published by the
- * end of the scope goes back to the cache: without release() if it was Allocated, and else as after
- * its last put.
+ * A frozen object of a cache and the right to change it, or nothing. One that is not published by
+ * the end of the scope goes back to the cache: without release() if it was Allocated, and else as
+ * after its last put.
  */
 template <class T, bool Allocated> class basic_cache_owner : public cache_pointer<T>
 {
@@ -273,7 +273,8 @@ template <class T> using cache_claim = basic_cache_owner<T, true>;
 template <class T> using cache_owner = basic_cache_owner<T, false>;
 
 /*
- * Names one lifetime of an object, and never a later one at the same address. An empty one names none.
+ * Names one lifetime of an object, and never a later one at the same address. An empty one names
+ * none.
  */
 template <class T> class cache_handle
 {

@@ -64,7 +64,8 @@ struct frozenref_index_config {
 
 /* clang-format off */
 #define FROZENREF_INDEX_CONFIG_INIT                                                                \
-	{ (uint32_t)sizeof(struct frozenref_index_config), NULL, 0, NULL, NULL, 0, 0, 0, 0, 0, NULL }
+	{ (uint32_t)sizeof(struct frozenref_index_config), NULL, 0, NULL, NULL, 0, 0, 0, 0, 0,     \
+	  NULL }
 /* clang-format on */
 
 /*

@@ -8,10 +8,10 @@
  * registry.h for the counters, and on mimalloc 2.0.9 or later for exclusive arenas.
  *
  * A space is a range of addresses that is reserved once and never unmapped. Its lower half, the
- * small zone, is divided into granules of 64 bytes, its upper half, the large zone, into granules of
- * 4 KiB, and each zone has a registry with a slot for every granule. An object has whole granules to
- * itself, so an address is of at most one object, and finding that out reads slots and never the
- * memory of objects: whatever the address, and whatever became of what was there.
+ * small zone, is divided into granules of 64 bytes, its upper half, the large zone, into granules
+ * of 4 KiB, and each zone has a registry with a slot for every granule. An object has whole
+ * granules to itself, so an address is of at most one object, and finding that out reads slots and
+ * never the memory of objects: whatever the address, and whatever became of what was there.
  *
  * An object is born frozen and owned by who allocated it; frozenref_mi_unfreeze() publishes it with
  * as many references as the owner says, all of which are the program's: the space keeps none. The
@@ -46,14 +46,14 @@ FROZENREF__BEGIN_DECLS
 struct frozenref_mi_space;
 
 /*
- * The payload of objects may be read by frozenref_mi_peek() without a reference. Slots have 32 bytes
- * instead of 16 then. Needs a mimalloc that leaves freed memory readable: one that was built for
- * debugging or hardening is -ENOTSUP.
+ * The payload of objects may be read by frozenref_mi_peek() without a reference. Slots have 32
+ * bytes instead of 16 then. Needs a mimalloc that leaves freed memory readable: one that was built
+ * for debugging or hardening is -ENOTSUP.
  */
 #define FROZENREF_MI_PEEKABLE 1u
 /*
- * A last put only queues the object; release() and mi_free() wait for frozenref_mi_drain(). For puts
- * in signal handlers, and under locks that release() takes.
+ * A last put only queues the object; release() and mi_free() wait for frozenref_mi_drain(). For
+ * puts in signal handlers, and under locks that release() takes.
  */
 #define FROZENREF_MI_DEFER    2u
 
@@ -80,8 +80,8 @@ struct frozenref_mi_space_config {
 
 /*
  * A NULL config means all defaults. -EINVAL: an unknown size, flag, or a member out of its range;
- * -ENOTSUP: PEEKABLE where it cannot be had; -ENOMEM: no addresses, no memory, or no more arenas, of
- * which a space takes two and mimalloc 2 has 64.
+ * -ENOTSUP: PEEKABLE where it cannot be had; -ENOMEM: no addresses, no memory, or no more arenas,
+ * of which a space takes two and mimalloc 2 has 64.
  */
 FROZENREF__API FROZENREF__MUST_CHECK int
 frozenref_mi_space_create(struct frozenref_mi_space **space,
@@ -98,9 +98,9 @@ frozenref_mi_space_destroy(struct frozenref_mi_space *space);
 /* -- owning an object -- */
 
 /*
- * An object of at least `size` bytes, frozen and owned by the caller, aligned to the zone's granule;
- * more than 2,048 bytes take whole 4 KiB granules. NULL with errno ENOMEM: the zone is full, all of
- * it is in the hands of other threads, or there is no memory for it or its slots.
+ * An object of at least `size` bytes, frozen and owned by the caller, aligned to the zone's
+ * granule; more than 2,048 bytes take whole 4 KiB granules. NULL with errno ENOMEM: the zone is
+ * full, all of it is in the hands of other threads, or there is no memory for it or its slots.
  */
 FROZENREF__API FROZENREF__MUST_CHECK void *frozenref_mi_malloc(struct frozenref_mi_space *space,
 							       size_t size);
@@ -198,9 +198,9 @@ typedef void frozenref_mi_visit_fn(void *object, size_t size, enum frozenref_mi_
 
 /*
  * At a quiet point: goes through the registries, which know every object, and through those of
- * mimalloc's heaps that the calling thread may walk, its own, and compares. `visit`, unless NULL, is
- * called for each object and each block that has none; the report may be NULL as well. 0: nothing
- * is leaked or stray; 1: something is; -EINVAL.
+ * mimalloc's heaps that the calling thread may walk, its own, and compares. `visit`, unless NULL,
+ * is called for each object and each block that has none; the report may be NULL as well. 0:
+ * nothing is leaked or stray; 1: something is; -EINVAL.
  */
 FROZENREF__API int frozenref_mi_check(struct frozenref_mi_space *space,
 				      frozenref_mi_visit_fn *visit, void *arg,

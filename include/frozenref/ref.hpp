@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * References on objects that have a counter inside, as C++ values: the end of their scope drops them.
+ * References on objects that have a counter inside, as C++ values: the end of their scope drops
+ * them.
  *
  *	ref<T>		a reference on a live object
  *	owner<T>	an object while it is frozen: exactly one owner, no references
  *
- * Included by frozenref.hpp, which tells what all these types have in common. Relies on ref.h alone.
+ * Included by frozenref.hpp, which tells what all these types have in common. Relies on ref.h
+ * alone.
  */
 #ifndef FROZENREF_REF_HPP
 #define FROZENREF_REF_HPP
@@ -75,7 +77,7 @@ template <class T> class object_pointer
       public:
 	using element_type = T;
 
-	/* Hands what this one stands for over to the caller, who must adopt() it or end it by hand. */
+	/* Hands over to the caller what this one stands for: to adopt(), or to end by hand. */
 	FROZENREF__MUST_CHECK T *release() noexcept
 	{
 		T *object = object_;
@@ -237,8 +239,8 @@ class ref : public object_pointer<T>
 };
 
 /*
- * A frozen T and the right to change it, or nothing. What is not published by the end of the scope is
- * ended.
+ * A frozen T and the right to change it, or nothing. What is not published by the end of the scope
+ * is ended.
  */
 template <class T, class Traits = traits<T>> class owner : public object_pointer<T>
 {

@@ -550,7 +550,7 @@ FROZENREF__INLINE bool frozenref_registry_peek(struct frozenref_registry *reg, u
 	size_t page = reg->table.peek_bytes;
 	struct frozenref__glance glance;
 
-	/* No bytes are the library's as well: for registries that are not PEEKABLE the page is 0. */
+	/* No bytes are the library's as well: where a registry is not PEEKABLE the page is 0. */
 	if (FROZENREF__UNLIKELY(!slot || length - 1 >= page || offset > page - length ||
 				(offset | length) % sizeof(uintptr_t) ||
 				!frozenref__slot_glance(slot, &glance)))

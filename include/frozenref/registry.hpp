@@ -253,9 +253,10 @@ template <class T> class basic_slot_ref : public slot_pointer<T>
 };
 
 /*
- * A frozen object of a registry and the right to change it, or nothing. What is not settled by the end
- * of the scope is undone: an object that was Inserted leaves the registry without release(), and
- * stays whose it was before; one that was frozen is live again, with the registry's own reference.
+ * A frozen object of a registry and the right to change it, or nothing. What is not settled by the
+ * end of the scope is undone: an object that was Inserted leaves the registry without release(),
+ * and stays whose it was before; one that was frozen is live again, with the registry's own
+ * reference.
  */
 template <class T, bool Inserted> class basic_slot_owner : public slot_pointer<T>
 {

@@ -2,8 +2,8 @@
 /*
  * Puts counters and registries into every state that frozenref-gdb.py has words for, and stops.
  *
- * Debugged by test-gdb.sh, which has a breakpoint at stop_here(). States that last for a moment, and
- * those that other threads cause, are written into the words by hand.
+ * Debugged by test-gdb.sh, which has a breakpoint at stop_here(). States that last for a moment,
+ * and those that other threads cause, are written into the words by hand.
  */
 #include <stddef.h>
 #include <stdio.h>

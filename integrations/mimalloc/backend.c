@@ -3,9 +3,9 @@
  * A backend whose memory is mimalloc's: for registries and caches that shall live in its heaps.
  *
  * Called by lib/table.c and whoever else takes a backend. Relies on mimalloc to leave an allocated
- * block alone, wherever it lies: that is what makes its addresses stay. mimalloc has nothing that is
- * reserved and not allocated, so a range is allocated when it is reserved; but for systems that count
- * what they promise, memory is taken page by page at the first write all the same.
+ * block alone, wherever it lies: that is what makes its addresses stay. mimalloc has nothing that
+ * is reserved and not allocated, so a range is allocated when it is reserved; but for systems that
+ * count what they promise, memory is taken page by page at the first write all the same.
  *
  * Zeroing and purging go through madvise(2), which makes pages of private anonymous memory read as
  * zero. Not all of mimalloc's memory need be that: a program may have given it an arena of shared
@@ -60,8 +60,8 @@ static int purge(void *context, void *address, size_t size)
 }
 
 /*
- * A block lies in one mapping, so what becomes of its first page tells what becomes of all. Where it
- * is not zero the rest is written, which takes all of its memory at once.
+ * A block lies in one mapping, so what becomes of its first page tells what becomes of all. Where
+ * it is not zero the rest is written, which takes all of its memory at once.
  */
 static int commit(void *context, void *address, size_t size)
 {

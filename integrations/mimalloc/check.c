@@ -3,9 +3,9 @@
  * The registries against mimalloc's heaps: what is live, frozen, queued, leaked, stray.
  *
  * Called by programs at a quiet point. Relies on the registries to know every object, and on
- * mi_heap_visit_blocks() for what can be compared with them: the calling thread's heaps. What threads
- * have left behind that are gone, and what others own, mimalloc does not show; their objects are
- * reported as the registries know them.
+ * mi_heap_visit_blocks() for what can be compared with them: the calling thread's heaps. What
+ * threads have left behind that are gone, and what others own, mimalloc does not show; their
+ * objects are reported as the registries know them.
  *
  * Each area of a heap is gone through in step with the registry, both by rising addresses: a head
  * between two blocks has no block, and a block without a head in it has no object. What lies in no
@@ -225,7 +225,7 @@ static void check_zone(struct check *check, unsigned zone)
 	check->n_areas = 0;
 	if (heap) {
 		check->report.heaps++;
-		/* What other threads have freed is not free for a walk before the heap has seen it. */
+		/* What others have freed is not free for a walk before the heap has seen it. */
 		mi_heap_collect(heap, true);
 		(void)mi_heap_visit_blocks(heap, true, see, check);
 		finish_area(check);

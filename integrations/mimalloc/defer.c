@@ -3,10 +3,11 @@
  * The queue of objects that have ended and are not freed yet, in spaces with FROZENREF_MI_DEFER.
  *
  * frozenref__mi_defer() is called by last puts, in signal handlers too; the rest by programs, from
- * any thread. A stack with many pushers, which is always taken as a whole: so nothing that was taken
- * can come back under a compare-and-swap. The links are not in the objects, whose bytes release()
- * still wants to read, but in a word for each granule, in addresses that are reserved with the space
- * and take memory only where something is queued: an object brings the room for its link with it.
+ * any thread. A stack with many pushers, which is always taken as a whole: so nothing that was
+ * taken can come back under a compare-and-swap. The links are not in the objects, whose bytes
+ * release() still wants to read, but in a word for each granule, in addresses that are reserved
+ * with the space and take memory only where something is queued: an object brings the room for its
+ * link with it.
  */
 #include <config.h>
 

@@ -35,8 +35,8 @@ static __thread bool exiting __attribute__((tls_model("initial-exec")));
 /*
  * mimalloc ends a thread's heaps in the destructor of a thread-specific key, and other keys'
  * destructors may allocate after that. So the table must be gone before any of them runs, which is
- * when those of C++ thread_local objects do. Where there are none to be had, an allocation from such
- * a destructor is not safe.
+ * when those of C++ thread_local objects do. Where there are none to be had, an allocation from
+ * such a destructor is not safe.
  */
 static void forget(void *table)
 {

@@ -65,7 +65,7 @@ struct frozenref_slot *frozenref__mi_owners_slot(struct frozenref_mi_space *spac
 	return NULL;
 }
 
-/* ---------------------------------------------------------------------------- freeze and unfreeze */
+/* -------------------------------------------------------------------------- freeze and unfreeze */
 
 void frozenref__mi_unfreeze_slow(struct frozenref_mi_space *space, void *object, uint32_t refs)
 {

@@ -2,9 +2,9 @@
 /*
  * Allocating objects of a space, and giving them back unpublished.
  *
- * Called by programs. Relies on mimalloc to hand out each address once until it is freed, and on the
- * registries to know what is on it. The two must never disagree: an object's slots are taken after
- * mi_malloc() and empty before mi_free().
+ * Called by programs. Relies on mimalloc to hand out each address once until it is freed, and on
+ * the registries to know what is on it. The two must never disagree: an object's slots are taken
+ * after mi_malloc() and empty before mi_free().
  */
 #include <config.h>
 
@@ -25,8 +25,8 @@ struct request {
 };
 
 /*
- * Whether a block begins with a granule, in its zone. mimalloc's blocks of whole granules do, but for
- * builds that pad them, and for some sizes in its third version.
+ * Whether a block begins with a granule, in its zone. mimalloc's blocks of whole granules do, but
+ * for builds that pad them, and for some sizes in its third version.
  */
 static inline bool is_in_place(const struct space *space, unsigned zone, uint32_t shift,
 			       const void *block)

@@ -3,9 +3,9 @@
  * Ranges of addresses with two exclusive arenas of mimalloc in each: made, parked, taken again.
  *
  * Called by space.c. Relies on the mmap backend for addresses. mimalloc has no call that takes an
- * arena back, keeps lists of what is in it, and knows 64 of them at most in its second version: so a
- * range stays with it for ever, and goes from one space to the next. Threads' heaps stay with it as
- * well.
+ * arena back, keeps lists of what is in it, and knows 64 of them at most in its second version: so
+ * a range stays with it for ever, and goes from one space to the next. Threads' heaps stay with it
+ * as well.
  */
 #include <config.h>
 
@@ -46,7 +46,7 @@ static bool complete(struct range *range)
 		unsigned zone = range->n_arenas;
 		void *first = (void *)(range->first + bytes * zone);
 
-		/* Not committed, or mimalloc would never give memory back; zero; of no NUMA node. */
+		/* Not committed, or mimalloc would never return memory; zero; of no NUMA node. */
 		if (!mi_manage_os_memory_ex(first, bytes, false, false, true, -1, true,
 					    &range->arenas[zone]))
 			return false;

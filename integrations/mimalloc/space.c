@@ -62,8 +62,8 @@ static bool see_padding(const mi_heap_t *heap, const mi_heap_area_t *area, void 
 }
 
 /*
- * Where mimalloc was built for debugging or hardening it makes freed memory inaccessible, and there a
- * peek would end the program. Such builds pad their blocks, too, and that can be seen.
+ * Where mimalloc was built for debugging or hardening it makes freed memory inaccessible, and there
+ * a peek would end the program. Such builds pad their blocks, too, and that can be seen.
  */
 static bool freed_memory_stays_readable(struct space *space)
 {

@@ -52,8 +52,8 @@ enum {
 #define RANGES_MAX 64
 
 /*
- * Addresses for one space at a time, in which mimalloc has two arenas for ever. Made by range.c when
- * no parked one is large enough; never unmapped once mimalloc knows of it.
+ * Addresses for one space at a time, in which mimalloc has two arenas for ever. Made by range.c
+ * when no parked one is large enough; never unmapped once mimalloc knows of it.
  */
 struct range {
 	struct range *next; /* in the list of parked ones */

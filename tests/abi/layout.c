@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sizes and offsets of the public structs, asserted where pointers have 64 bits and where they have 32.
+ * Sizes and offsets of the public structs, asserted where pointers have 64 bits and where they have
+ * 32.
  *
- * Compiled by test-layout.sh, never run. A struct of the headers that is not in here fails that test.
- * A line may change only with the library's soname, but for structs that begin with their size: these
- * may grow at their end, and so may their number here.
+ * Compiled by test-layout.sh, never run. A struct of the headers that is not in here fails that
+ * test. A line may change only with the library's soname, but for structs that begin with their
+ * size: these may grow at their end, and so may their number here.
  */
 #include <limits.h>
 #include <stddef.h>

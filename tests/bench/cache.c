@@ -56,7 +56,7 @@ static void touch(void *object)
 	*(volatile uint32_t *)((char *)object + sizeof(frozenref_t)) = 1;
 }
 
-/* --------------------------------------------------------------------------- alloc, free, batches */
+/* ------------------------------------------------------------------------- alloc, free, batches */
 
 BENCH_LOOP(one_cache, struct work, {
 	void *object = frozenref_cache_alloc(x->allocator.cache);
@@ -204,7 +204,7 @@ static void produce_other(void *state, uint64_t n)
 	drain_pipe();
 }
 
-/* -------------------------------------------------------------------- lookups, and 5 % of changes */
+/* ------------------------------------------------------------------ lookups, and 5 % of changes */
 
 static struct object *tables[BENCH_THREADS_MAX][ALLOCATORS_MAX + 1][TABLE];
 
@@ -283,7 +283,7 @@ BENCH_RANDOM_LOOP(mixed_other, struct work, {
 	*place = publish_other(x);
 })
 
-/* --------------------------------------------------------------------------- by address, or bare */
+/* -------------------------------------------------------------------------- by address, or bare */
 
 struct addresses {
 	struct frozenref_cache *cache;

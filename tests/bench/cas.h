@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What most programs count references with, for cache.c, counter.c and registry_peek.c: a loop around a
- * compare-and-swap, which takes a reference unless there is none.
+ * What most programs count references with, for cache.c, counter.c and registry_peek.c: a loop
+ * around a compare-and-swap, which takes a reference unless there is none.
  */
 #ifndef FROZENREF_TESTS_BENCH_CAS_H
 #define FROZENREF_TESTS_BENCH_CAS_H

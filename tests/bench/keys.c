@@ -7,7 +7,7 @@
 
 #define EXPONENT 0.99
 
-/* The sum of r^-EXPONENT over first <= r < end: term by term, and the integral where that will do. */
+/* The sum of r^-EXPONENT over first <= r < end: by terms, and the integral where that will do. */
 static double sum(double first, double end)
 {
 	const double rest = 1 - EXPONENT;

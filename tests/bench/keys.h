@@ -2,9 +2,9 @@
 /*
  * Which keys the maps of maps.h are asked for, and how often they are written: the same for all.
  *
- * Used by registry_maps.c and index.c, which make one, and by every map's loop. A draw is a few instructions
- * and reads a table of 1.5 KiB at most, so that it neither hides what a lookup costs nor takes the
- * cache away from it.
+ * Used by registry_maps.c and index.c, which make one, and by every map's loop. A draw is a few
+ * instructions and reads a table of 1.5 KiB at most, so that it neither hides what a lookup costs
+ * nor takes the cache away from it.
  *
  * By Zipf's law with exponent 0.99 the key of rank r comes with a probability proportional to
  * r^-0.99. First an octave of ranks is drawn, 2^k to 2^(k+1) - 1, by the exact sums; within it the

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* std::unordered_map of std::shared_ptr under std::shared_mutex, for registry_maps.c and index.c. C++17. */
+/* C++17's unordered_map of shared_ptr under a shared_mutex, for registry_maps.c and index.c. */
 #include <memory>
 #include <mutex>
 #include <shared_mutex>

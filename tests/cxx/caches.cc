@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cache_ref, cache_claim, cache_owner and cache_handle: what each does to the cache, and what the end
- * of a scope undoes.
+ * cache_ref, cache_claim, cache_owner and cache_handle: what each does to the cache, and what the
+ * end of a scope undoes.
  *
  * Compiled with and without exceptions and run-time types, and run by `make check`.
  */

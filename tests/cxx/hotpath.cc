@@ -3,8 +3,8 @@
  * The same functions three times, for hotpath.sh to compare; compiled, never run.
  *
  * By the types of frozenref.hpp; with BY_HAND defined, by calls of the C functions, written as one
- * would without those types; with CONTROL defined, by those types and carelessly, with a copy where a
- * move would do: what the test must find to differ.
+ * would without those types; with CONTROL defined, by those types and carelessly, with a copy where
+ * a move would do: what the test must find to differ.
  */
 #include <frozenref/frozenref.hpp>
 

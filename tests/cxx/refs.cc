@@ -285,7 +285,7 @@ void the_put_is_the_traits_choice()
 		      "references that are dropped differently do not mix");
 }
 
-/* Threads take and drop references while others freeze the object under them and publish it anew. */
+/* Threads take and drop references; others freeze the object under them and publish it anew. */
 struct counted {
 	frozenref_t refs;
 	unsigned long version, copy; /* written by owners only */

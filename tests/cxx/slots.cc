@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * slot_ref, slot_claim, slot_owner and slot_handle: what each does to the registry, and what the end
- * of a scope undoes.
+ * slot_ref, slot_claim, slot_owner and slot_handle: what each does to the registry, and what the
+ * end of a scope undoes.
  *
  * Compiled with and without exceptions and run-time types, and run by `make check`.
  */

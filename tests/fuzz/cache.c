@@ -322,7 +322,7 @@ static void op_free_wrongly(void)
 	frozenref_cache_free(subject.cache, past->address);
 }
 
-/* ------------------------------------------------------------------------------------ references */
+/* ----------------------------------------------------------------------------------- references */
 
 static void op_unfreeze(void)
 {
@@ -402,7 +402,7 @@ static void op_put_late(void)
 	fuzz_check(!frozenref_cache_put(subject.cache, past->address));
 }
 
-/* ---------------------------------------------------------------------------------------- lookups */
+/* -------------------------------------------------------------------------------------- lookups */
 
 static uintptr_t pick_address(void)
 {

@@ -43,7 +43,7 @@ void step(void);
 uint64_t pick_pfn(void);
 uint64_t pick_npages(void);
 
-/* An object's address; in a COMPACT registry mostly the one that fits, and else NULL now and then. */
+/* An object's address; in a COMPACT registry mostly the fitting one, and else NULL now and then. */
 void *pick_address(uint64_t pfn);
 
 /* A slot that was seen before, and the object that it is the head of now, or NULL; or no slot. */

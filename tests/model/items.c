@@ -27,7 +27,7 @@ static bool is_made[ITEMS]; /* at setup */
 static void *room[MODEL_THREADS_MAX][ROOM];
 static const int keys[KEYS] = { A, B, C, D, E, F };
 
-/* ---------------------------------------------------------------------------------------- hashes */
+/* --------------------------------------------------------------------------------------- hashes */
 
 /* The hash that becomes this one inside the index: undoes index_hash(). */
 static uint64_t user_hash(uint32_t inside)
@@ -71,7 +71,7 @@ void *get_or_insert(struct frozenref_index *index, struct item *it)
 	return frozenref_index_get_or_insert(index, hash_of(key), &keys[key], it);
 }
 
-/* ----------------------------------------------------------------------------------------- items */
+/* ---------------------------------------------------------------------------------------- items */
 
 int item_number(const struct item *it)
 {
@@ -160,7 +160,7 @@ void look_for(int me, enum key key)
 	put_item(it);
 }
 
-/* ---------------------------------------------------------------------------------------- set-up */
+/* --------------------------------------------------------------------------------------- set-up */
 
 static void label_items(void)
 {
@@ -289,7 +289,7 @@ void teardown_items(void)
 	model_assert(frozenref_cache_destroy(cache) == 0);
 }
 
-/* ----------------------------------------------------------------------------------------- check */
+/* ---------------------------------------------------------------------------------------- check */
 
 static unsigned count_chain(const struct frozenref_index *index, uintptr_t *head, uint32_t buckets)
 {

@@ -8,7 +8,7 @@
 
 #include "items.h"
 
-/* ---------------------------------------------------------------------------------------- set-up */
+/* --------------------------------------------------------------------------------------- set-up */
 
 /* B before A in one chain; a thread holds B. */
 static void setup_b_before_a(void)
@@ -50,8 +50,8 @@ static void setup_b_was_in_before_a(void)
 }
 
 /*
- * The same, but that B is in front of A, and F, which was, is not; a thread holds both. The table is
- * not to grow.
+ * The same, but that B is in front of A, and F, which was, is not; a thread holds both. The table
+ * is not to grow.
  */
 static void setup_f_was_in_before_a(void)
 {

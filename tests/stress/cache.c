@@ -8,8 +8,8 @@
  * are freed by others than allocated them; threads end, and processes fork.
  *
  * All words of an object follow from one number, which no other lifetime has. Whoever allocates it
- * marks it, and finds the mark of whoever owns it as well. The payload is plain memory, except where
- * peeks read it while it is written, so ThreadSanitizer sees what is not ordered.
+ * marks it, and finds the mark of whoever owns it as well. The payload is plain memory, except
+ * where peeks read it while it is written, so ThreadSanitizer sees what is not ordered.
  */
 #include <pthread.h>
 #include <stddef.h>
@@ -232,7 +232,7 @@ static void put(struct thing *thing)
 	(void)frozenref_cache_put(cache, thing);
 }
 
-/* ---------------------------------------------------------------------------------- what to find */
+/* --------------------------------------------------------------------------------- what to find */
 
 /* Addresses and handles that this thread has seen, most of them of objects that are no more. */
 static __thread struct memory {
@@ -346,7 +346,7 @@ static void look_up_stale(struct stress_thread *thread)
 	if (!thing)
 		return;
 	stress_check(address - (uintptr_t)thing < OBJECT_SIZE);
-	/* What it holds is any object's, but an object's; and this is read without order, by all. */
+	/* It holds any object's, but an object's; and this is read without order, by all. */
 	stress_check(__atomic_load_n(&thing->stable, __ATOMIC_RELAXED) == (uintptr_t)thing);
 	thread->counts[STALE_HITS]++;
 	use(thread, thing);
@@ -564,7 +564,7 @@ static void step(struct stress_thread *thread)
 	}
 }
 
-/* -------------------------------------------------------------------------------------- the runs */
+/* ------------------------------------------------------------------------------------- the runs */
 
 static void begin(void)
 {

@@ -48,7 +48,7 @@ static _Thread_local uint32_t own_run;
 
 uint32_t history_now(void)
 {
-	/* Release for what was done before, acquire for what is done after: on one word, in turns. */
+	/* Release for what was done before, acquire for what comes after: on one word, in turns. */
 	uint32_t now = frozenref__add32(&ticks, 1, release);
 
 	frozenref__fence(acquire);

@@ -2,8 +2,8 @@
 /*
  * Histories of a map: what threads did with a few keys, and whether that can have happened.
  *
- * Used by tests/stress/index.c; the functions are in history.c. A map is linearisable if each of its
- * keys is. Every object gets a version that no other one has, so that for each key this can be
+ * Used by tests/stress/index.c; the functions are in history.c. A map is linearisable if each of
+ * its keys is. Every object gets a version that no other one has, so that for each key this can be
  * decided exactly and fast, as for a register with unique values (P. Gibbons, E. Korach: Testing
  * shared memories, 1997): every operation that met a version tells of a moment, between its
  * beginning and its end, at which that version was the key's.

@@ -4,8 +4,9 @@
  * what they found must be possible, key by key.
  *
  * Run by `make check` for a second and by `make stress`. Objects come from a cache, so their memory
- * is that of others right after they end; each has a version of its own, and every hit and miss goes
- * into a history (history.h). Some keys are there all the time: each must come in each walk, once.
+ * is that of others right after they end; each has a version of its own, and every hit and miss
+ * goes into a history (history.h). Some keys are there all the time: each must come in each walk,
+ * once.
  */
 #include <errno.h>
 #include <stddef.h>
@@ -297,7 +298,7 @@ static void step(struct stress_thread *thread)
 	}
 }
 
-/* ---------------------------------------------------------------------------------------- set-up */
+/* --------------------------------------------------------------------------------------- set-up */
 
 static void set_up(void)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Threads that reuse the objects of a cache in order, or race for a payload: what ThreadSanitizer is
- * to pass over, and to report.
+ * Threads that reuse the objects of a cache in order, or race for a payload: what ThreadSanitizer
+ * is to pass over, and to report.
  *
  * Built and run by test-tsan.sh: threads [race]. Exits 0 if nobody stopped it.
  */

@@ -27,7 +27,7 @@ static struct frozenref_cache *create_with_failure(const struct frozenref_cache_
 	return make_cache(config);
 }
 
-/* With a failure there is no object, and all is as before; without one, at the next try, there is. */
+/* With a failure there is no object, and all is as before; at the next try, without, there is. */
 static struct object *alloc_with_failure(struct frozenref_cache *cache, unsigned allocated)
 {
 	struct object *object;
@@ -107,7 +107,7 @@ static void check_failures(unsigned flags, size_t max_objects)
 	told = 0;
 	while (live_with_failure(&config, call))
 		call++;
-	/* Addresses, slabs, generations, and objects several times, are committed; and all purged. */
+	/* Addresses, slabs, generations, and objects, many times, are committed; and all purged. */
 	cr_assert(call >= 10, "only %u calls could fail", call);
 	cr_assert(told >= 4, "only %u failures were told of", told);
 }

@@ -58,7 +58,7 @@ static struct frozenref_cache *make_constructing(unsigned flags)
 	return make_cache(&config);
 }
 
-/* ------------------------------------------------------------------------------------- life times */
+/* ----------------------------------------------------------------------------------- life times */
 
 /* One construction serves for many lifetimes; a trim destructs, and what comes then is new. */
 static void check_lives(unsigned flags)
@@ -127,11 +127,11 @@ Test(cache_callbacks, a_failing_constructor_undoes_its_slab)
 	cr_assert(seen.destructed == seen.constructed);
 }
 
-/* ------------------------------------------------------------------------------------ reentrance */
+/* ----------------------------------------------------------------------------------- reentrance */
 
 enum { STASHED = 300 };
 
-/* Objects that callbacks allocate and free again; a free one has key 0, and no two have the same. */
+/* Objects that callbacks allocate and free; a free one has key 0, and no two have the same. */
 static struct {
 	struct frozenref_cache *cache;
 	struct object *objects[STASHED];
@@ -259,7 +259,7 @@ Test(cache_callbacks, callbacks_may_use_the_cache)
 		check_reentrance(2048, 1, seed);
 }
 
-/* ----------------------------------------------------------------------------------------- errno */
+/* ---------------------------------------------------------------------------------------- errno */
 
 /* As after free(3): whoever gives up because of an error may put what it has before it reports. */
 Test(cache_callbacks, puts_leave_errno_alone)

@@ -21,7 +21,7 @@ enum { CACHES = 20, OBJECTS = 3000 };
 static struct frozenref_cache *caches[CACHES];
 static unsigned nr_caches;
 
-/* ------------------------------------------------------------------------------------ a whole life */
+/* --------------------------------------------------------------------------------- a whole life */
 
 static struct frozenref_cache *create(void)
 {
@@ -92,7 +92,7 @@ static void in_thread(void *(*function)(void *), void *arg)
 	cr_assert(pthread_join(thread, NULL) == 0);
 }
 
-/* ---------------------------------------------------------------------------------------- failures */
+/* ------------------------------------------------------------------------------------- failures */
 
 /* Sets *call to 0 if there were not so many calls. */
 static void *fail_once(void *arg)
@@ -142,7 +142,7 @@ Test(cache_memory, caches_work_without_malloc, .timeout = 120)
 		in_thread(fail_for_ever, &call);
 }
 
-/* ------------------------------------------------------------------------------------------- forks */
+/* ---------------------------------------------------------------------------------------- forks */
 
 /* Between the thread that uses caches and the one that forks. */
 static struct {
@@ -236,7 +236,7 @@ static void fork_now(void)
 		  (unsigned)status, meeting.fork_at);
 }
 
-/* A life of the other thread, which is forked at the call'th call; false: there were not so many. */
+/* A life of the other thread, forked at the call'th call; false: there were not so many. */
 static bool fork_once(unsigned call)
 {
 	bool forked = false;

@@ -24,7 +24,7 @@ static struct frozenref_cache *make_plain_cache(void)
 	return make_cache(&config);
 }
 
-/* ------------------------------------------------------------------------------------ many caches */
+/* ---------------------------------------------------------------------------------- many caches */
 
 Test(cache_process, ten_thousand_caches_fit, .timeout = 120)
 {
@@ -93,7 +93,7 @@ Test(cache_process, takes_fewer_addresses_where_they_are_limited)
 	}
 }
 
-/* ---------------------------------------------------------------------------------------- threads */
+/* -------------------------------------------------------------------------------------- threads */
 
 static void *use_briefly(void *arg)
 {
@@ -212,7 +212,7 @@ Test(cache_process, works_in_destructors_of_threads)
 	assert_destroys(late_cache);
 }
 
-/* ------------------------------------------------------------------------------------------ forks */
+/* ---------------------------------------------------------------------------------------- forks */
 
 struct busy {
 	struct frozenref_cache *cache;

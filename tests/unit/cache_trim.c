@@ -102,7 +102,7 @@ Test(cache_trim, purges_what_lookups_brought_back)
 	assert_destroys(cache);
 }
 
-/* ------------------------------------------------------------------------- what others have left */
+/* ------------------------------------------------------------------------ what others have left */
 
 struct holder {
 	struct frozenref_cache *cache;
@@ -139,7 +139,7 @@ Test(cache_trim, leaves_other_threads_what_they_have_at_hand)
 	pthread_barrier_destroy(&barrier);
 }
 
-/* ---------------------------------------------------------------------- lookups, late puts, trims */
+/* -------------------------------------------------------------------- lookups, late puts, trims */
 
 enum { PLACES = 2000 };
 
@@ -220,7 +220,7 @@ Test(cache_trim, runs_under_lookups_and_late_puts, .timeout = 120)
 	assert_destroys(race.cache);
 }
 
-/* ---------------------------------------------------------------------------------- from release */
+/* --------------------------------------------------------------------------------- from release */
 
 static struct {
 	struct frozenref_cache *cache;

@@ -10,7 +10,7 @@
 
 #define HASH(key) (UINT64_C(7) * (key))
 
-/* ---------------------------------------------------------------------------- create and destroy */
+/* --------------------------------------------------------------------------- create and destroy */
 
 static void assert_refused(struct frozenref_index_config config, int err)
 {
@@ -120,7 +120,7 @@ Test(index, stats_of_another_size)
 	destroy_items();
 }
 
-/* ---------------------------------------------------------------------------- insert and look up */
+/* --------------------------------------------------------------------------- insert and look up */
 
 Test(index, holds_one_reference)
 {
@@ -274,7 +274,7 @@ Test(index, two_indexes_over_one_cache)
 	destroy_items();
 }
 
-/* --------------------------------------------------------------------------------- get_or_insert */
+/* -------------------------------------------------------------------------------- get_or_insert */
 
 Test(index, get_or_insert_has_one_winner)
 {
@@ -365,7 +365,7 @@ Test(index, erase_if_unused_leaves_what_is_held)
 	destroy_items();
 }
 
-/* ------------------------------------------------------------------------------------- callbacks */
+/* ------------------------------------------------------------------------------------ callbacks */
 
 static bool looks_up_another(const void *object, const void *key, void *arg)
 {
@@ -439,7 +439,7 @@ Test(index, release_may_call_back)
 	destroy_items();
 }
 
-/* ------------------------------------------------------------------------------------ other uses */
+/* ----------------------------------------------------------------------------------- other uses */
 
 Test(index, objects_are_found_after_a_trim)
 {

@@ -145,7 +145,7 @@ Test(registry_frozen, failing_freeze_does_what_an_erase_left_to_it)
 	cr_assert(frozenref_registry_erase(reg, 1) == 0);
 	assert_state(reg, 1, FROZENREF_ERASED);
 	cr_assert(frozenref_slot_count(slot) == 2);
-	/* The attempt counted both references: it wins the word, finds the mark, and gives it back. */
+	/* The attempt counted both references: it wins the word, finds the mark, gives it back. */
 	cr_assert(frozenref_freeze(&slot->ref, 2));
 	frozenref_slot_unfreeze(reg, slot, 2);
 	cr_assert(frozenref_slot_count(slot) == 1);

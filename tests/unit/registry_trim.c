@@ -2,8 +2,8 @@
 /*
  * Giving memory back: trim, what it may not forget, and forks in the middle of it.
  *
- * Run by `make check` twice, like registry.c. Where there is a /proc/self/smaps_rollup, the system is
- * asked how much memory is in use; elsewhere only the library.
+ * Run by `make check` twice, like registry.c. Where there is a /proc/self/smaps_rollup, the system
+ * is asked how much memory is in use; elsewhere only the library.
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -123,8 +123,8 @@ Test(registry_trim, survives_a_purge_that_fails)
 }
 
 /*
- * A purge may leave what was there: all of it, or what has not been needed elsewhere yet. The second
- * kind takes every other page.
+ * A purge may leave what was there: all of it, or what has not been needed elsewhere yet. The
+ * second kind takes every other page.
  */
 static unsigned lazy_purges;
 

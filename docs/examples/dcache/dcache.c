@@ -62,7 +62,7 @@ struct dcache {
 	uint64_t hand;
 };
 
-/* -------------------------------------------------------------------------------------- dentries */
+/* ------------------------------------------------------------------------------------- dentries */
 
 static bool is_called(const void *object, const void *wanted, void *arg)
 {
@@ -229,7 +229,7 @@ static int find_out(struct dcache *dcache, const struct key *key, uint64_t hash,
 	made = err ? NULL : make_dentry(dcache, key, &answer);
 	*found = NULL;
 	if (made) {
-		/* Another thread may have been faster: then it is that one's dentry, and as good. */
+		/* Another thread may have been faster: then its dentry is returned, and as good. */
 		*found = frozenref_index_get_or_insert(dcache->index, hash, key, made);
 		dput(dcache, made);
 	}
@@ -445,7 +445,7 @@ int dcache_unlink(struct dcache *dcache, const char *path, struct dcache_stats *
 	return err;
 }
 
-/* --------------------------------------------------------------------- invalidation, the shrinker */
+/* ------------------------------------------------------------------- invalidation, the shrinker */
 
 static bool is_unreachable(const struct dentry *dentry)
 {

@@ -27,7 +27,7 @@ struct frames_ops {
 	int (*create)(void **arena, uint64_t npages);
 	/* After everything was freed. */
 	void (*destroy)(void *arena);
-	/* npages, a power of two, aligned for pages; NULL if they are not to be had in one piece. */
+	/* npages, a power of two, aligned for pages; NULL if they cannot be had in one piece. */
 	void *(*alloc)(void *arena, uint64_t npages);
 	void (*free)(void *arena, void *memory, uint64_t npages);
 	/*

@@ -48,7 +48,7 @@ struct cache_ops {
 	int (*exit)(struct cache *cache);
 
 	cache_read_fn *read;
-	/* Holds what is at the pfn and notes that it was looked up; false if it is not to be had. */
+	/* Holds what is at the pfn and notes that it was looked up; false if it cannot be had. */
 	cache_get_fn *get;
 	cache_put_fn *put;
 

@@ -2,8 +2,9 @@
 /*
  * What a space costs beside plain mimalloc and bare counters: time, and memory.
  *
- * Run by `make bench`. Both sides keep a thousand objects of the size that is measured, as a program
- * would: where a page of mimalloc becomes empty at each free, more is measured than an allocation.
+ * Run by `make bench`. Both sides keep a thousand objects of the size that is measured, as a
+ * program would: where a page of mimalloc becomes empty at each free, more is measured than an
+ * allocation.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,7 +29,7 @@ struct setup {
 	frozenref_t *bare; /* a line apart */
 };
 
-/* Of the size of a line, so that the counters lie as far apart as those of 64-byte objects do not. */
+/* Of a line's size, so that the counters lie as far apart as those of 64-byte objects do not. */
 #define BARE_STRIDE (64 / sizeof(frozenref_t))
 
 static void check(const char *what, bool good)
@@ -207,7 +208,7 @@ static void show_memory(size_t size, double at_most)
 	       (ours - 1) * 100 <= at_most ? "met" : "missed");
 }
 
-/* ------------------------------------------------------------------------------------------ main */
+/* ----------------------------------------------------------------------------------------- main */
 
 static void keep(struct setup *setup, size_t size)
 {

@@ -2,8 +2,8 @@
 /*
  * Loads libfrozenref-mimalloc, uses a space, closes the library, and exits: by loading.sh.
  *
- * Not linked with it, nor with mimalloc: everything is found by dlsym(). Threads that used a space are
- * still there when the library is closed, and end after it.
+ * Not linked with it, nor with mimalloc: everything is found by dlsym(). Threads that used a space
+ * are still there when the library is closed, and end after it.
  */
 #include <dlfcn.h>
 #include <pthread.h>

@@ -123,7 +123,7 @@ Test(mi_threads, more_than_there_are_segments)
 	assert_destroys(space);
 }
 
-/* ---------------------------------------------------------------------------- destructors of keys */
+/* -------------------------------------------------------------------------- destructors of keys */
 
 static pthread_key_t keys[4];
 static void *late[8];

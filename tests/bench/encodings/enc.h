@@ -7,7 +7,7 @@
  *	void enc_init_frozen(struct enc *)		before the counter can be reached
  *	void enc_unfreeze(struct enc *, uint32_t refs)	by the owner; 1 .. ENC_MAX
  *	bool enc_try_get(struct enc *)			false: frozen
- *	bool enc_put_and_lock(struct enc *)		true: this was the last, the caller owns it frozen
+ *	bool enc_put_and_lock(struct enc *)		true: the last, the caller owns it frozen
  *	bool enc_freeze(struct enc *, uint32_t expected)
  *	uint32_t enc_count(struct enc *)		0: frozen, or nearly; may help a put along
  *
