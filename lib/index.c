@@ -15,7 +15,7 @@
 #include "config_struct.h"
 #include "forks.h"
 
-#define STRIPES_DEFAULT 64
+#define STRIPES_DEFAULT 256
 #define STRIPES_MAX	4096
 #define LOAD_DEFAULT	100
 #define LOAD_MIN	25

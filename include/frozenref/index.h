@@ -57,7 +57,7 @@ struct frozenref_index_config {
 	unsigned load;
 	/* Addresses to reserve, not memory; default: enough for all objects of the cache. */
 	size_t max_buckets;
-	/* How many locks writers share: a power of two, up to 4096; default 64. */
+	/* How many locks writers share: a power of two, up to 4096; default 256. */
 	unsigned stripes;
 	const struct frozenref_backend *backend; /* default frozenref_mmap_backend() */
 };

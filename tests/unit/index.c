@@ -113,7 +113,7 @@ Test(index, stats_of_another_size)
 	memset(&stats, 0xff, sizeof(stats));
 	stats.size = offsetof(struct frozenref_index_stats, buckets);
 	frozenref_index_stats(items, &stats);
-	cr_assert(stats.objects == 1 && stats.stripes == 64);
+	cr_assert(stats.objects == 1 && stats.stripes == 256);
 	cr_assert(stats.size == offsetof(struct frozenref_index_stats, buckets));
 	cr_assert(stats.buckets == UINT64_MAX, "written beyond its size");
 	evict(items, 1, 1);
