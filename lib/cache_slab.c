@@ -18,6 +18,8 @@
 #define DEFAULT_ADDRESSES (sizeof(void *) > 4 ? UINT64_C(1) << 34 : UINT64_C(1) << 27)
 /* And that is at most this part of what all of those together may still take. */
 #define DEFAULT_PART	  (sizeof(void *) > 4 ? 2048 : 16)
+/* More than that part, where there are addresses for 64 times as much. */
+#define DEFAULT_ENOUGH	  (UINT64_C(1) << 28)
 /* How often a thread looks whether another one has finished with a slab, before it gives up. */
 #define WAITS_MAX	  1000
 /* Areas grow by a quarter of what they are, but not by more: it would take long. */
@@ -67,10 +69,17 @@ static uint64_t default_addresses(void)
 	/* Relaxed: it is no harm if two caches get what is meant for one. */
 	uint64_t used = (uint64_t)frozenref__loadptr(&addresses_taken, relaxed) << 12;
 	uint64_t part = limited ? 16 : DEFAULT_PART;
+	uint64_t enough;
+	uint64_t share;
 
 	if (most < used)
 		return 0;
-	return (most - used) / part < DEFAULT_ADDRESSES ? (most - used) / part : DEFAULT_ADDRESSES;
+	share = (most - used) / part;
+	/* Valgrind keeps the stack so low that a share would be a slab or two of large objects. */
+	enough = (most - used) / 64 < DEFAULT_ENOUGH ? (most - used) / 64 : DEFAULT_ENOUGH;
+	if (share < enough)
+		share = enough;
+	return share < DEFAULT_ADDRESSES ? share : DEFAULT_ADDRESSES;
 }
 
 static int reserve(struct cache *cache, uint64_t n)

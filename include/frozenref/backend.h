@@ -30,8 +30,8 @@ struct frozenref_backend {
 	/* Takes a range of addresses that begins at a multiple of `align`, a power of two. */
 	int (*reserve)(void *context, size_t size, size_t align, void **address);
 	/*
-	 * Makes reserved memory readable and writable, and zero. Called for indexes under a lock
-	 * that forks take, so it must not fork, nor call the library.
+	 * Makes reserved memory readable and writable, and zero. Called for caches and indexes
+	 * under locks that forks take, so it must not fork, nor call the library.
 	 */
 	int (*commit)(void *context, void *address, size_t size);
 	/*
