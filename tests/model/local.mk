@@ -9,6 +9,8 @@ tests_model_explore_SOURCES = \
 	tests/model/coroutine.h \
 	tests/model/explorer.c \
 	tests/model/explorer.h \
+	tests/model/faults.c \
+	tests/model/faults.h \
 	tests/model/items.c \
 	tests/model/items.h \
 	tests/model/main.c \
@@ -22,6 +24,7 @@ tests_model_explore_SOURCES = \
 	tests/model/objects.h \
 	tests/model/scenario.c \
 	tests/model/scenario.h \
+	tests/model/scenarios_cache.c \
 	tests/model/scenarios_freeze.c \
 	tests/model/scenarios_growth.c \
 	tests/model/scenarios_handles.c \
@@ -35,7 +38,9 @@ tests_model_explore_SOURCES = \
 	tests/model/selftest.c \
 	tests/model/selftest.h \
 	tests/model/steps.c \
-	tests/model/steps.h
+	tests/model/steps.h \
+	tests/model/things.c \
+	tests/model/things.h
 # The third implementation of atomic.h: every operation goes to the explorer.
 tests_model_explore_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/model \
 	-DFROZENREF_ATOMIC_BACKEND='"model_atomic.h"'
@@ -53,6 +58,8 @@ tests_model_encodings_SOURCES = \
 	tests/model/encodings.c \
 	tests/model/explorer.c \
 	tests/model/explorer.h \
+	tests/model/faults.c \
+	tests/model/faults.h \
 	tests/model/items.c \
 	tests/model/items.h \
 	tests/model/memory.c \

@@ -38,6 +38,7 @@ struct model_scenario {
 };
 
 /* Each file's scenarios, ended by one without a name. */
+extern const struct model_scenario model_scenarios_cache[];
 extern const struct model_scenario model_scenarios_ref[];
 extern const struct model_scenario model_scenarios_zones[];
 extern const struct model_scenario model_scenarios_registry[];
@@ -80,6 +81,9 @@ void model_await(uint32_t *word, uint32_t value);
 
 /* In setup: whose thread-local variables the library uses; MODEL_THREADS_MAX: nobody's. */
 extern unsigned model_acts_for;
+
+/* In setup: threads will change those variables, which are put back like a region. */
+void model_own_changes(void);
 
 /* Something the scenario was made to show has happened. */
 void model_witness(void);

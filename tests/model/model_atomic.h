@@ -16,6 +16,7 @@
 #include <pthread.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 enum model_kind {
 	MODEL_LOAD,
@@ -110,8 +111,18 @@ void *model_own(size_t size);
 
 /* lib/ takes its locks through these names. */
 int model_lock(void *mutex);
+int model_trylock(void *mutex);
 int model_unlock(void *mutex);
-#define pthread_mutex_lock(mutex)   model_lock(mutex)
-#define pthread_mutex_unlock(mutex) model_unlock(mutex)
+#define pthread_mutex_lock(mutex)    model_lock(mutex)
+#define pthread_mutex_trylock(mutex) model_trylock(mutex)
+#define pthread_mutex_unlock(mutex)  model_unlock(mutex)
+
+/* And memory through these. A thread gets none; what it gives back must be a whole region. */
+void *model_malloc(size_t size);
+void *model_calloc(size_t n, size_t size);
+void model_give_back(void *memory);
+#define malloc(size)	model_malloc(size)
+#define calloc(n, size) model_calloc((n), (size))
+#define free(memory)	model_give_back(memory)
 
 #endif /* MODEL_ATOMIC_H */

@@ -106,6 +106,11 @@ int model_lock(void *mutex)
 	return 0;
 }
 
+int model_trylock(void *mutex)
+{
+	return frozenref__cas32((uint32_t *)mutex, 0, 1, acquire) != 0;
+}
+
 int model_unlock(void *mutex)
 {
 	frozenref__store32((uint32_t *)mutex, 0, release);
@@ -116,9 +121,15 @@ int model_unlock(void *mutex)
 
 unsigned model_acts_for = MODEL_THREADS_MAX;
 
+static _Alignas(16) char own[MODEL_THREADS_MAX + 1][256];
+
+void model_own_changes(void)
+{
+	model_region(own, sizeof(own), "own");
+}
+
 void *model_own(size_t size)
 {
-	static _Alignas(16) char own[MODEL_THREADS_MAX + 1][4096];
 	int thread = explorer_thread();
 
 	model_assert(size <= sizeof(own[0]));
@@ -126,6 +137,24 @@ void *model_own(size_t size)
 }
 
 /* ------------------------------------------------------------------------------------- memory */
+
+void *model_malloc(size_t size)
+{
+	return explorer_thread() < 0 ? (malloc)(size) : NULL;
+}
+
+void *model_calloc(size_t n, size_t size)
+{
+	return explorer_thread() < 0 ? (calloc)(n, size) : NULL;
+}
+
+void model_give_back(void *memory)
+{
+	if (explorer_thread() < 0)
+		(free)(memory);
+	else if (memory)
+		model_free(memory);
+}
 
 void *model_backend_memory;
 
