@@ -227,7 +227,7 @@ const struct model_scenario model_scenarios_peek[] = {
 	  .teardown = end_all, .quick = 1, .witnessed = 1 },
 	{ .name = "peek-trim", .about = "peek against another object after a trim",
 	  .setup = setup_peekable, .thread = { peek_any_0, trim_and_reinsert_1 },
-	  .teardown = end_all, .quick = 1, .witnessed = 1 },
+	  .teardown = end_all, .witnessed = 1 },
 	{ .name = "peek-replace", .about = "peek against replace",
 	  .setup = setup_peekable, .thread = { peek_any_0, replace_1 },
 	  .teardown = end_all, .quick = 1, .witnessed = 1 },
