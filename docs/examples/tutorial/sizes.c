@@ -73,9 +73,12 @@ static uint64_t hash_of(const char *name)
 
 static struct entry *make_entry(const char *name)
 {
-	struct entry *entry = frozenref_cache_alloc(entries);
+	struct entry *entry;
 	struct stat status;
 
+	if (strlen(name) >= sizeof(entry->name))
+		return NULL; /* cut off, it would be another name */
+	entry = frozenref_cache_alloc(entries);
 	if (!entry)
 		return NULL;
 	/* Frozen, and ours alone: no lookup sees what we write. */
@@ -85,7 +88,7 @@ static struct entry *make_entry(const char *name)
 	return entry;
 }
 
-/* A reference on the entry for this file; NULL if there is no memory. */
+/* A reference on the entry for this file; NULL if there is no memory, or its name is too long. */
 static struct entry *get_entry(const char *name)
 {
 	uint64_t hash = hash_of(name);
