@@ -285,7 +285,7 @@ Test(index_resize, create_undoes_everything)
 	make_cache();
 	config = scarce_config();
 	config.max_buckets = 1 << 20;
-	config.initial_buckets = 1 << 15; /* four chunks */
+	config.initial_buckets = (1 << 18) / sizeof(uintptr_t); /* four chunks */
 	for (;; failures++) {
 		int err;
 
