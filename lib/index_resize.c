@@ -190,7 +190,7 @@ void frozenref__index_grow(struct frozenref_index *index, struct stripe *stripe)
 void frozenref__index_shrink(struct frozenref_index *index, struct stripe *stripe)
 {
 	for (unsigned i = 0; i < STEPS_AT_ONCE; i++) {
-		if ((uint64_t)stripe->objects * (100 * SLACK) >=
+		if ((uint64_t)stripe->objects * 100 * SLACK >=
 			    (uint64_t)stripe->buckets * index->load ||
 		    stripe->buckets == index->min_buckets)
 			return;
