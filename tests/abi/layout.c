@@ -188,6 +188,7 @@ MEMBER(struct frozenref_mi_space, first, 0, 0);
 MEMBER(struct frozenref_mi_space, zone_shift, 8, 4);
 MEMBER(struct frozenref_mi_space, small_shift, 12, 8);
 MEMBER(struct frozenref_mi_space, slot_shift, 16, 12);
-MEMBER(struct frozenref_mi_space, flags, 20, 16);
+MEMBER(struct frozenref_mi_space, one_window, 20, 16);
 MEMBER(struct frozenref_mi_space, registries, 24, 20);
 MEMBER(struct frozenref_mi_space, heaps, 40, 28);
+MEMBER(struct frozenref_mi_space, flags, 48, 32);
