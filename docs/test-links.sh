@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Every relative link in a Markdown file leads to a file, and to a heading in it where it names one.
-# In a tarball that means, too, that what is linked to was packed. Other addresses are not asked for.
+# In a tarball that means, too, that what is linked to was packed. No other address is asked for.
 set -eu
 
 : "${AWK:=awk}"
