@@ -28,19 +28,27 @@
 
 #define LOCKS	      64
 #define EVICT_AT_ONCE 32
+#define TRIM_AFTER    4096 /* evictions: then there are empty slabs */
+#define WALKS_MAX     16   /* without a lock: the kernel falls back to rename_lock as well */
 
+/* Not an errno: a directory on the way was dropped, so walk there again. */
+#define WALK_AGAIN 1
+
+/* Two cache lines; what a walk needs of a directory with a name of usual length is in the first. */
 struct dentry {
 	struct frozenref_index_node node; /* stable bytes */
 	frozenref_t ref;
-	atomic_uint flags;     /* DENTRY_* */
-	struct dentry *parent; /* referenced; NULL for the root */
-	const char *name;      /* inside, or from malloc() if it is long */
-	struct dcache_answer answer;
+	_Atomic uint16_t flags; /* DENTRY_* */
+	uint16_t length;	/* of the name */
+	struct dentry *parent;	/* referenced; NULL for the root */
 	char room[DNAME_INLINE];
+	char *long_name; /* from malloc(); NULL if there is room inside */
+	struct dcache_answer answer;
 };
 
 #define DENTRY_REFERENCED 1u /* used since the hand came by */
 #define DENTRY_DROPPED	  2u /* taken out: what is below it is unreachable */
+#define DENTRY_NEGATIVE	  4u /* known to be absent: answer.found, in the first cache line */
 
 struct key {
 	const struct dentry *parent;
@@ -55,7 +63,7 @@ struct dcache {
 	uint64_t limit;
 	atomic_ulong n; /* dentries, reachable or not */
 	int root_fd;
-	pthread_mutex_t renaming;    /* one rename or unlink at a time */
+	pthread_mutex_t renaming;    /* held over all that drops dentries, one at a time */
 	atomic_uint renames;	     /* odd while one is under way: the kernel's rename_lock */
 	pthread_mutex_t lock[LOCKS]; /* of directories, by their addresses */
 	pthread_mutex_t shrinking;
@@ -64,23 +72,57 @@ struct dcache {
 
 /* ------------------------------------------------------------------------------------- dentries */
 
+static const char *name_of(const struct dentry *dentry)
+{
+	return dentry->length < DNAME_INLINE ? dentry->room : dentry->long_name;
+}
+
 static bool is_called(const void *object, const void *wanted, void *arg)
 {
 	const struct dentry *dentry = object;
 	const struct key *key = wanted;
 
 	(void)arg;
-	return dentry->parent == key->parent && !strncmp(dentry->name, key->name, key->length) &&
-	       !dentry->name[key->length];
+	return dentry->parent == key->parent && dentry->length == key->length &&
+	       !memcmp(name_of(dentry), key->name, key->length);
 }
 
+static uint64_t read_bytes(const char *from, size_t n)
+{
+	uint64_t bytes = 0;
+
+	memcpy(&bytes, from, n);
+	return bytes;
+}
+
+/* The last up to 8 bytes of a name, some of them twice rather than one by one. */
+static uint64_t read_tail(const char *name, size_t length)
+{
+	if (length >= 8)
+		return read_bytes(name + length - 8, 8);
+	if (length >= 4)
+		return read_bytes(name, 4) << 32 | read_bytes(name + length - 4, 4);
+	if (!length)
+		return 0;
+	return (uint64_t)(unsigned char)name[0] << 16 |
+	       (uint64_t)(unsigned char)name[length / 2] << 8 | (unsigned char)name[length - 1];
+}
+
+static uint64_t mix(uint64_t hash, uint64_t bytes)
+{
+	hash = (hash ^ bytes) * UINT64_C(0x9e3779b97f4a7c15);
+	return hash ^ hash >> 32;
+}
+
+/* Eight bytes at a time: of a byte at a time a walk would do little else. */
 static uint64_t hash_of(const struct key *key)
 {
-	uint64_t hash = (uintptr_t)key->parent * UINT64_C(0x9e3779b97f4a7c15);
+	uint64_t hash = mix((uintptr_t)key->parent, key->length);
+	size_t at = 0;
 
-	for (size_t i = 0; i < key->length; i++)
-		hash = (hash ^ (unsigned char)key->name[i]) * UINT64_C(0x100000001b3);
-	return hash ^ hash >> 29;
+	for (; at + 8 < key->length; at += 8)
+		hash = mix(hash, read_bytes(key->name + at, 8));
+	return mix(hash, read_tail(key->name, key->length));
 }
 
 /* The last reference is gone: so is the dentry's own, on its parent. */
@@ -89,8 +131,7 @@ static void release_dentry(void *object, void *arg)
 	struct dentry *dentry = object;
 	struct dcache *dcache = arg;
 
-	if (dentry->name != dentry->room)
-		free((void *)(uintptr_t)dentry->name);
+	free(dentry->long_name);
 	if (dentry->parent)
 		frozenref_cache_put(dcache->dentries, dentry->parent);
 	atomic_fetch_sub_explicit(&dcache->n, 1, memory_order_relaxed);
@@ -116,17 +157,18 @@ static struct dentry *make_dentry(struct dcache *dcache, const struct key *key,
 
 	if (!dentry)
 		return NULL;
-	name = key->length < DNAME_INLINE ? dentry->room : malloc(key->length + 1);
+	dentry->long_name = key->length < DNAME_INLINE ? NULL : malloc(key->length);
+	name = key->length < DNAME_INLINE ? dentry->room : dentry->long_name;
 	if (!name) {
 		frozenref_cache_free(dcache->dentries, dentry);
 		return NULL;
 	}
 	memcpy(name, key->name, key->length);
-	name[key->length] = '\0';
-	dentry->name = name;
+	dentry->length = (uint16_t)key->length;
 	dentry->parent = key->parent ? dget((struct dentry *)(uintptr_t)key->parent) : NULL;
 	dentry->answer = *answer;
-	atomic_store_explicit(&dentry->flags, 0, memory_order_relaxed);
+	atomic_store_explicit(&dentry->flags, answer->found ? 0 : DENTRY_NEGATIVE,
+			      memory_order_relaxed);
 	atomic_fetch_add_explicit(&dcache->n, 1, memory_order_relaxed);
 	frozenref_unfreeze(&dentry->ref, 1);
 	return dentry;
@@ -136,7 +178,7 @@ static struct dentry *make_dentry(struct dcache *dcache, const struct key *key,
 
 static pthread_mutex_t *lock_of(struct dcache *dcache, const struct dentry *directory)
 {
-	return &dcache->lock[((uintptr_t)directory >> 6) % LOCKS];
+	return &dcache->lock[((uintptr_t)directory >> 7) % LOCKS];
 }
 
 /* Two directories, which may share a lock. */
@@ -177,8 +219,8 @@ static bool path_of(const struct key *key, char path[PATH_MAX])
 		if (!dentry || !dentry->parent)
 			break;
 		path[--at] = '/';
-		name = dentry->name;
-		length = strlen(name);
+		name = name_of(dentry);
+		length = dentry->length;
 	}
 	memmove(path, path + at, PATH_MAX - at);
 	return true;
@@ -191,12 +233,16 @@ static int ask(const struct dcache *dcache, const struct key *key, struct dcache
 	struct stat status;
 
 	memset(answer, 0, sizeof(*answer));
+	/* These are no names of their own: what is renamed would be dropped under another one. */
+	if (key->name[0] == '.' && (key->length == 1 || (key->length == 2 && key->name[1] == '.')))
+		return -EINVAL;
+	if (S_ISLNK(key->parent->answer.mode))
+		return -ELOOP;
 	if (!path_of(key, path))
 		return -ENAMETOOLONG;
-	if (fstatat(dcache->root_fd, path, &status, AT_SYMLINK_NOFOLLOW)) {
+	if (fstatat(dcache->root_fd, path, &status, AT_SYMLINK_NOFOLLOW))
 		return errno == ENOENT || errno == ENOTDIR ? 0 : -errno;
-	}
-	*answer = (struct dcache_answer){ true, status.st_dev, status.st_ino, status.st_mode };
+	*answer = (struct dcache_answer){ true, status.st_mode, status.st_dev, status.st_ino };
 	return 0;
 }
 
@@ -213,32 +259,46 @@ static struct dentry *find(struct dcache *dcache, const struct key *key, uint64_
 	return dentry;
 }
 
+/* Locked: makes a dentry of what the file system says. */
+static int ask_and_insert(struct dcache *dcache, const struct key *key, uint64_t hash,
+			  struct dentry **found)
+{
+	struct dcache_answer answer;
+	struct dentry *made;
+	int err = ask(dcache, key, &answer);
+
+	if (err)
+		return err;
+	made = make_dentry(dcache, key, &answer);
+	if (!made)
+		return -ENOMEM;
+	/* Another thread may have been faster: then its dentry is returned, and as good. */
+	*found = frozenref_index_get_or_insert(dcache->index, hash, key, made);
+	err = *found ? 0 : -errno;
+	dput(dcache, made);
+	return err;
+}
+
+static bool is_dropped(const struct dentry *dentry)
+{
+	return atomic_load(&dentry->flags) & DENTRY_DROPPED;
+}
+
 /* Asks the file system, and remembers the answer, positive or negative. */
 static int find_out(struct dcache *dcache, const struct key *key, uint64_t hash,
 		    struct dentry **found, struct dcache_stats *stats)
 {
-	struct dcache_answer answer;
-	struct dentry *made;
-	int err;
+	int err = WALK_AGAIN;
 
 	/* Nobody may rename or unlink between the answer and its dentry. */
 	pthread_mutex_lock(lock_of(dcache, key->parent));
-	/* Nor may it have been dropped: then what we found below it would never be dropped. */
-	err = atomic_load(&key->parent->flags) & DENTRY_DROPPED ? -ESTALE
-								: ask(dcache, key, &answer);
-	made = err ? NULL : make_dentry(dcache, key, &answer);
-	*found = NULL;
-	if (made) {
-		/* Another thread may have been faster: then its dentry is returned, and as good. */
-		*found = frozenref_index_get_or_insert(dcache->index, hash, key, made);
-		dput(dcache, made);
-	}
+	/* Below a directory that was dropped nobody would drop it. */
+	if (!is_dropped(key->parent))
+		err = ask_and_insert(dcache, key, hash, found);
 	pthread_mutex_unlock(lock_of(dcache, key->parent));
 	if (++stats->misses % EVICT_AT_ONCE == 0)
 		dcache_shrink(dcache, dcache->limit, stats);
-	if (err)
-		return err;
-	return *found ? 0 : -ENOMEM;
+	return err;
 }
 
 static int step(struct dcache *dcache, const struct key *key, struct dentry **found,
@@ -254,27 +314,40 @@ static int step(struct dcache *dcache, const struct key *key, struct dentry **fo
 /* The next component, after any slashes; its length is 0 at the end. */
 static struct key component(const struct dentry *parent, const char *path)
 {
-	path += strspn(path, "/");
-	return (struct key){ parent, path, strcspn(path, "/") };
+	while (*path == '/')
+		path++;
+	return (struct key){ parent, path, (size_t)(strchrnul(path, '/') - path) };
+}
+
+static bool is_negative(const struct dentry *dentry)
+{
+	return atomic_load_explicit(&dentry->flags, memory_order_relaxed) & DENTRY_NEGATIVE;
+}
+
+/* The root stays: all threads begin there, and would do little but count it. */
+static void leave(struct dcache *dcache, struct dentry *at)
+{
+	if (at != dcache->root)
+		dput(dcache, at);
 }
 
 /* From the root to the path's dentry, referenced; or to the first that is absent. */
 static int walk(struct dcache *dcache, const char *path, struct dentry **found,
 		struct dcache_stats *stats)
 {
-	struct dentry *at = dget(dcache->root);
+	struct dentry *at = dcache->root;
 
 	for (;;) {
 		struct key key = component(at, path);
 		struct dentry *next;
 		int err;
 
-		if (!key.length || !at->answer.found) {
-			*found = at;
+		if (!key.length || is_negative(at)) {
+			*found = at == dcache->root ? dget(at) : at;
 			return 0;
 		}
 		err = step(dcache, &key, &next, stats);
-		dput(dcache, at);
+		leave(dcache, at);
 		if (err)
 			return err;
 		at = next;
@@ -282,25 +355,43 @@ static int walk(struct dcache *dcache, const char *path, struct dentry **found,
 	}
 }
 
+/* True: no directory was dropped or renamed during the walk, and *err is what it came to. */
+static bool try_walk(struct dcache *dcache, const char *path, struct dentry **found,
+		     struct dcache_stats *stats, int *err)
+{
+	/* Seq_cst, and acquire at the least: pairs with the additions of rename_known(). */
+	unsigned renames = atomic_load(&dcache->renames);
+
+	if (renames & 1)
+		return false;
+	*err = walk(dcache, path, found, stats);
+	if (*err != WALK_AGAIN && atomic_load(&dcache->renames) == renames)
+		return true;
+	if (!*err)
+		dput(dcache, *found);
+	return false;
+}
+
 /*
  * Each step is right at its moment; the path is, if no directory was renamed between the first and
- * the last. So walks are begun again where one was.
+ * the last. So walks are begun again where one was; the last time under the lock, where nothing is
+ * renamed or dropped.
  */
 static int resolve(struct dcache *dcache, const char *path, struct dentry **found,
 		   struct dcache_stats *stats)
 {
-	for (;;) {
-		unsigned renames = atomic_load(&dcache->renames);
-		int err = walk(dcache, path, found, stats);
+	int err;
 
-		if (!(renames & 1) && atomic_load(&dcache->renames) == renames && err != -ESTALE)
+	for (unsigned i = 0; i < WALKS_MAX; i++) {
+		if (try_walk(dcache, path, found, stats, &err))
 			return err;
-		if (!err)
-			dput(dcache, *found);
 		stats->restarts++;
-		if (renames & 1)
-			sched_yield();
+		sched_yield();
 	}
+	pthread_mutex_lock(&dcache->renaming);
+	err = walk(dcache, path, found, stats);
+	pthread_mutex_unlock(&dcache->renaming);
+	return err;
 }
 
 int dcache_lookup(struct dcache *dcache, const char *path, struct dcache_answer *answer,
@@ -367,22 +458,27 @@ static void put_parent(struct dcache *dcache, const struct key *key)
 	dput(dcache, (struct dentry *)(uintptr_t)key->parent);
 }
 
-static bool is_dropped(const struct key *key)
+/* Whether a dentry that somebody holds was dropped, or a directory on the way to it. */
+static bool is_unreachable(const struct dentry *dentry)
 {
-	return atomic_load(&key->parent->flags) & DENTRY_DROPPED;
+	for (; dentry; dentry = dentry->parent) {
+		if (is_dropped(dentry))
+			return true;
+	}
+	return false;
 }
 
 /*
- * One at a time, so that a directory that is found not to be dropped stays so, and its path its
- * path.
+ * Whoever drops holds `renaming`: a directory that is found to be reachable stays so, and is the
+ * only dentry of its path. Else there may be a second one below which the names would stay.
  */
 static int rename_known(struct dcache *dcache, const struct key *from, const char *from_path,
 			const struct key *to, const char *to_path)
 {
-	int err = -ESTALE;
+	int err = WALK_AGAIN;
 
 	pthread_mutex_lock(&dcache->renaming);
-	if (!is_dropped(from) && !is_dropped(to)) {
+	if (!is_unreachable(from->parent) && !is_unreachable(to->parent)) {
 		atomic_fetch_add(&dcache->renames, 1);
 		lock_both(dcache, from->parent, to->parent);
 		err = renameat(dcache->root_fd, from_path, dcache->root_fd, to_path) ? -errno : 0;
@@ -411,16 +507,16 @@ int dcache_rename(struct dcache *dcache, const char *from, const char *to,
 			put_parent(dcache, &to_key);
 		}
 		put_parent(dcache, &from_key);
-	} while (err == -ESTALE);
+	} while (err == WALK_AGAIN);
 	return err;
 }
 
 static int unlink_known(struct dcache *dcache, const struct key *key, const char *path)
 {
-	int err = -ESTALE;
+	int err = WALK_AGAIN;
 
 	pthread_mutex_lock(&dcache->renaming);
-	if (!is_dropped(key)) {
+	if (!is_unreachable(key->parent)) {
 		pthread_mutex_lock(lock_of(dcache, key->parent));
 		err = unlinkat(dcache->root_fd, path, 0) ? -errno : 0;
 		drop_name(dcache, key);
@@ -441,20 +537,11 @@ int dcache_unlink(struct dcache *dcache, const char *path, struct dcache_stats *
 			return err;
 		err = unlink_known(dcache, &key, path);
 		put_parent(dcache, &key);
-	} while (err == -ESTALE);
+	} while (err == WALK_AGAIN);
 	return err;
 }
 
 /* ------------------------------------------------------------------- invalidation, the shrinker */
-
-static bool is_unreachable(const struct dentry *dentry)
-{
-	for (; dentry; dentry = dentry->parent) {
-		if (atomic_load_explicit(&dentry->flags, memory_order_relaxed) & DENTRY_DROPPED)
-			return true;
-	}
-	return false;
-}
 
 /* Takes out what cannot be reached and nobody holds: leaves first, so it takes several walks. */
 static uint64_t prune(struct dcache *dcache)
@@ -473,6 +560,18 @@ static uint64_t prune(struct dcache *dcache)
 	return pruned;
 }
 
+bool dcache_spoil(struct dcache *dcache, const char *path)
+{
+	struct dcache_stats stats = { 0 };
+	struct dentry *dentry;
+
+	if (resolve(dcache, path, &dentry, &stats))
+		return false;
+	dentry->answer.mode ^= 0777;
+	dput(dcache, dentry);
+	return true;
+}
+
 uint64_t dcache_invalidate(struct dcache *dcache, const char *path, struct dcache_stats *stats)
 {
 	struct dentry *dentry;
@@ -482,9 +581,9 @@ uint64_t dcache_invalidate(struct dcache *dcache, const char *path, struct dcach
 	if (resolve(dcache, path, &dentry, stats))
 		return 0;
 	if (dentry->parent) {
-		pthread_mutex_lock(lock_of(dcache, dentry->parent));
+		pthread_mutex_lock(&dcache->renaming);
 		drop(dcache, dentry);
-		pthread_mutex_unlock(lock_of(dcache, dentry->parent));
+		pthread_mutex_unlock(&dcache->renaming);
 	}
 	dput(dcache, dentry);
 	while ((pruned = prune(dcache)))
@@ -502,7 +601,8 @@ static bool evict_next(struct dcache *dcache)
 		dcache->hand = 0;
 		return false;
 	}
-	flags = atomic_fetch_and_explicit(&dentry->flags, ~DENTRY_REFERENCED, memory_order_relaxed);
+	flags = atomic_fetch_and_explicit(&dentry->flags, (uint16_t)~DENTRY_REFERENCED,
+					  memory_order_relaxed);
 	dput(dcache, dentry);
 	/* Only if nobody holds it now: neither a lookup, nor a child. */
 	return !(flags & DENTRY_REFERENCED) &&
@@ -512,6 +612,7 @@ static bool evict_next(struct dcache *dcache)
 void dcache_shrink(struct dcache *dcache, uint64_t limit, struct dcache_stats *stats)
 {
 	uint64_t dentries = atomic_load_explicit(&dcache->n, memory_order_relaxed);
+	uint64_t evicted = 0;
 
 	/* One thread is enough; the others go on. */
 	if (dentries <= limit || pthread_mutex_trylock(&dcache->shrinking))
@@ -519,10 +620,13 @@ void dcache_shrink(struct dcache *dcache, uint64_t limit, struct dcache_stats *s
 	for (uint64_t steps = 8 * (dentries - limit) + EVICT_AT_ONCE; steps && dentries > limit;
 	     steps--) {
 		if (evict_next(dcache)) {
-			stats->evictions++;
+			evicted++;
 			dentries--;
 		}
 	}
+	stats->evictions += evicted;
+	if (evicted >= TRIM_AFTER)
+		(void)frozenref_cache_trim(dcache->dentries);
 	pthread_mutex_unlock(&dcache->shrinking);
 }
 
@@ -552,12 +656,16 @@ static int make_tables(struct dcache *dcache)
 	cache.stable_size = sizeof(struct frozenref_index_node);
 	cache.release = release_dentry;
 	cache.arg = dcache;
+	cache.flags = FROZENREF_CACHE_PADDED;
+	/* As the kernel's slabs are: dentries are read at random, and the TLB is small. */
+	cache.backend = frozenref_mmap_hugepage_backend();
 	err = frozenref_cache_create(&dcache->dentries, &cache);
 	if (err)
 		return err;
 	index.cache = dcache->dentries;
 	index.node_offset = offsetof(struct dentry, node);
 	index.equal = is_called;
+	index.backend = frozenref_mmap_hugepage_backend();
 	err = frozenref_index_create(&dcache->index, &index);
 	if (err)
 		err = frozenref_cache_destroy(dcache->dentries) ? -EBUSY : err;
@@ -573,7 +681,7 @@ static int make_root(struct dcache *dcache, const char *path)
 	dcache->root_fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (dcache->root_fd < 0 || fstat(dcache->root_fd, &status))
 		return -errno;
-	answer = (struct dcache_answer){ true, status.st_dev, status.st_ino, status.st_mode };
+	answer = (struct dcache_answer){ true, status.st_mode, status.st_dev, status.st_ino };
 	dcache->root = make_dentry(dcache, &key, &answer);
 	return dcache->root ? 0 : -ENOMEM;
 }

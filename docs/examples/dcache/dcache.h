@@ -13,7 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define DNAME_INLINE 40
+#define DNAME_INLINE 64
 
 struct dcache;
 struct dentry;
@@ -21,9 +21,9 @@ struct dentry;
 /* What a lookup tells of a file. */
 struct dcache_answer {
 	bool found; /* else the name is known to be absent */
+	uint32_t mode;
 	uint64_t dev;
 	uint64_t ino;
-	uint32_t mode;
 };
 
 struct dcache_stats {
@@ -43,7 +43,10 @@ int dcache_create(struct dcache **dcache, const char *root, uint64_t limit);
 /* -EBUSY if a dentry is still held. */
 int dcache_destroy(struct dcache *dcache);
 
-/* Resolves a path relative to the root. 0, or a negative errno. Adds to the stats. */
+/*
+ * Resolves a path relative to the root. 0, or a negative errno. Adds to the stats. Links are answers
+ * and are not followed: -ELOOP if one is on the way; and -EINVAL for `.` and `..`.
+ */
 int dcache_lookup(struct dcache *dcache, const char *path, struct dcache_answer *answer,
 		  struct dcache_stats *stats);
 
@@ -54,6 +57,9 @@ int dcache_unlink(struct dcache *dcache, const char *path, struct dcache_stats *
 
 /* Forgets all that is known below a path, itself included; returns how many dentries went. */
 uint64_t dcache_invalidate(struct dcache *dcache, const char *path, struct dcache_stats *stats);
+
+/* Makes the answer of a path wrong, to show that it is noticed; while no other thread looks. */
+bool dcache_spoil(struct dcache *dcache, const char *path);
 
 /* Evicts dentries that nobody uses until at most so many are left; and gives memory back. */
 void dcache_shrink(struct dcache *dcache, uint64_t limit, struct dcache_stats *stats);

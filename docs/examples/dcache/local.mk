@@ -17,4 +17,7 @@ docs_examples_dcache_dcache_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
 docs_examples_dcache_dcache_LDADD = lib/libfrozenref.la
 
 dcacheexampledir = $(docdir)/examples/dcache
-dist_dcacheexample_DATA = $(dcache_sources)
+dist_dcacheexample_DATA = $(dcache_sources) docs/examples/dcache/README.md
+
+TESTS += docs/examples/dcache/test-dcache.sh
+EXTRA_DIST += docs/examples/dcache/test-dcache.sh

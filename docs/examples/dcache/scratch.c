@@ -3,7 +3,8 @@
  * The tree that changes. See scratch.h.
  *
  * There are DIRECTORIES folders; folder i is called d<i> or e<i>, and is renamed from the one to
- * the other. There are FILES files; file i is called f<i>, and is in one of the folders or nowhere.
+ * the other. In each is a folder s: so what is renamed or forgotten is not always the folder that a
+ * file is in. There are FILES files; file i is called f<i>, and is in one folder's s or nowhere.
  */
 #include "scratch.h"
 
@@ -62,7 +63,7 @@ static void print_file(const struct scratch *scratch, uint32_t directory, uint32
 	char folder[PATH_SIZE];
 
 	print_directory(scratch, directory, folder);
-	snprintf(path, PATH_SIZE, "%.32s/f%u", folder, file);
+	snprintf(path, PATH_SIZE, "%.32s/s/f%u", folder, file);
 }
 
 /* -------------------------------------------------------------------------------------- changes */
@@ -253,6 +254,9 @@ static int make_directories(struct scratch *scratch)
 		print_directory(scratch, i, path);
 		if (mkdirat(scratch->root_fd, path, 0700))
 			return -errno;
+		strcat(path, "/s");
+		if (mkdirat(scratch->root_fd, path, 0700))
+			return -errno;
 	}
 	return 0;
 }
@@ -302,6 +306,9 @@ static void remove_all(struct scratch *scratch)
 		(void)unlinkat(scratch->root_fd, path, 0);
 	}
 	for (uint32_t i = 0; i < DIRECTORIES; i++) {
+		print_directory(scratch, i, path);
+		strcat(path, "/s");
+		(void)unlinkat(scratch->root_fd, path, AT_REMOVEDIR);
 		print_directory(scratch, i, path);
 		(void)unlinkat(scratch->root_fd, path, AT_REMOVEDIR);
 	}

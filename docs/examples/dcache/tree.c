@@ -21,7 +21,7 @@ int tree_ask(const struct tree *tree, const char *path, struct dcache_answer *an
 	memset(answer, 0, sizeof(*answer));
 	if (fstatat(tree->root_fd, path, &status, AT_SYMLINK_NOFOLLOW))
 		return errno == ENOENT || errno == ENOTDIR ? 0 : -errno;
-	*answer = (struct dcache_answer){ true, status.st_dev, status.st_ino, status.st_mode };
+	*answer = (struct dcache_answer){ true, status.st_mode, status.st_dev, status.st_ino };
 	return 0;
 }
 
