@@ -15,8 +15,8 @@
  * what a trim zeroes: an object is constructed once for many lifetimes.
  *
  * Any function here may be called from any thread, and from within the callbacks, which run with no
- * lock held. try_get, peek, next, freeze, unfreeze and a put that is not the last may be called from
- * signal handlers, the others may not.
+ * lock held. try_get, peek, next, freeze, unfreeze and a put that is not the last may be called
+ * from signal handlers, the others may not.
  */
 #ifndef FROZENREF_CACHE_H
 #define FROZENREF_CACHE_H

@@ -12,8 +12,8 @@
 #include <frozenref/mimalloc.h>
 
 /*
- * mimalloc orders what is done with a block before it is freed and after it is handed out again, and
- * ThreadSanitizer, which does not see into it, must be told.
+ * mimalloc orders what is done with a block before it is freed and after it is handed out again,
+ * and ThreadSanitizer, which does not see into it, must be told.
  */
 #if defined(__SANITIZE_THREAD__)
 # define FROZENREF__MI_TSAN 1

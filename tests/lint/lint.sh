@@ -22,8 +22,8 @@ files() { # pattern folder...
 
 includes="-Iinclude -I$build/include -I$build -I. -Itests/unit/plain -Itests/model -Itests/bench"
 flags="-std=gnu11 $includes $ATOMIC_OPS_CFLAGS -DPAGECACHE_SOURCE_TREE=__FILE__"
-headers=$(files '*.h' include lib docs/examples tests)
-sources=$(files '*.c' include lib docs/examples tests)
+headers=$(files '*.h' include lib integrations docs/examples tests)
+sources=$(files '*.c' include lib integrations docs/examples tests)
 cxx="$(files '*.hpp' include) $(files '*.cc' tests)"
 # Not what needs the headers of Windows.
 library=$(files '*.c' lib | grep -v win32)
@@ -71,23 +71,28 @@ cppchecked() {
 		$includes -UFROZENREF_ATOMIC_BACKEND lib docs/examples tests
 }
 
+# gcc 12 loses sight of what hangs on a thread when a lock is released, and takes what magazine.c
+# allocates under one for leaked. It hangs on the list of all threads, and is freed when they end.
 # shellcheck disable=SC2086
 analyzed() {
 	for source in $library; do
-		gcc $flags -O2 -Wall -Wextra -fanalyzer -c "$source" -o /dev/null || return
+		off=
+		[ "$source" != lib/magazine.c ] || off=-Wno-analyzer-malloc-leak
+		gcc $flags -O2 -Wall -Wextra -fanalyzer $off -c "$source" -o /dev/null || return
 	done
 }
 
 # Nd and Fo are macros of the manual pages' markup, and "the get's acquire" is meant.
 spelled() {
 	codespell --ignore-words-list="nd,fo,get's" \
-		include lib tests docs/man docs/*.md docs/examples README.md configure.ac m4/frozenref.m4
+		include lib integrations tests docs/man docs/*.md docs/examples README.md \
+		configure.ac m4/frozenref.m4
 }
 
 # Of what programs are compiled with, and what is compiled into the library; a tab is 8 columns.
 # shellcheck disable=SC2086
 within_100_columns() {
-	for source in $(files '*.[ch]*' include lib); do
+	for source in $(files '*.[ch]*' include lib integrations); do
 		expand -t 8 "$source" | awk -v name="$source" \
 			'length > 100 { print name ":" NR ": " length " columns" }'
 	done

@@ -89,7 +89,7 @@ static void publish(struct stress_thread *thread)
 		put(thread, (void *)old);
 }
 
-/* Somewhere in a shared object, or what may have been one, or anywhere in the space or around it. */
+/* In a shared object, or what may have been one, or anywhere in the space or around it. */
 static void *random_address(struct stress_thread *thread)
 {
 	uint64_t random = stress_random(thread);
