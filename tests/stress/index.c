@@ -348,7 +348,7 @@ int main(int argc, char **argv)
 	stress_check(history_works());
 	set_up();
 	round.seconds = 0.25;
-	for (double seconds = 0; seconds < options.seconds; seconds += round.seconds) {
+	for (unsigned n = 0; n * round.seconds < options.seconds; n++) {
 		struct stress_thread counts = stress_run(&round, step);
 
 		for (unsigned i = 0; i < STRESS_COUNTS; i++)

@@ -123,7 +123,7 @@ Test(cache_process, ten_thousand_threads_leave_nothing, .timeout = 120)
 			early = resident_memory();
 	}
 	if (early && !is_instrumented())
-		cr_assert(resident_memory() <= early + 256 * 1024, "%zu then %zu", early,
+		cr_assert(resident_memory() <= early + ((size_t)256 << 10), "%zu then %zu", early,
 			  resident_memory());
 	cr_assert(stats_of(cache).threads == 0);
 	cr_assert(stats_of(cache).slabs == 1);
