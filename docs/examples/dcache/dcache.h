@@ -44,7 +44,7 @@ int dcache_create(struct dcache **dcache, const char *root, uint64_t limit);
 int dcache_destroy(struct dcache *dcache);
 
 /*
- * Resolves a path relative to the root. 0, or a negative errno. Adds to the stats. Links are answers
+ * Resolves a path relative to the root. 0, or a negative errno. Adds to the stats. Links are found
  * and are not followed: -ELOOP if one is on the way; and -EINVAL for `.` and `..`.
  */
 int dcache_lookup(struct dcache *dcache, const char *path, struct dcache_answer *answer,
