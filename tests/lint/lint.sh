@@ -21,7 +21,7 @@ files() { # pattern folder...
 }
 
 includes="-Iinclude -I$build/include -I$build -I. -Itests/unit/plain -Itests/model -Itests/bench"
-flags="-std=gnu11 $includes $ATOMIC_OPS_CFLAGS -DPAGECACHE_SOURCE_TREE=__FILE__"
+flags="-std=gnu11 -D_GNU_SOURCE $includes $ATOMIC_OPS_CFLAGS -DPAGECACHE_SOURCE_TREE=__FILE__"
 headers=$(files '*.h' include lib integrations docs/examples tests)
 sources=$(files '*.c' include lib integrations docs/examples tests)
 cxx="$(files '*.hpp' include) $(files '*.cc' tests)"

@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # SPDX-License-Identifier: MIT
 # What the scripts of this folder share; read by them, in the top build directory.
 

@@ -10,6 +10,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 # Each block of C on the page must be found, as it is, in the source.
+# shellcheck disable=SC2016 # awk's dollars
 $AWK -v source="$srcdir/docs/examples/tutorial/sizes.c" '
 	BEGIN {
 		while ((getline line < source) > 0)

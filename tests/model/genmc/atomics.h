@@ -49,12 +49,12 @@
 #define ORDER_ADD_acquire   ADD_ACQUIRE
 #define ORDER_ADD_release   ADD_RELEASE
 
-#define frozenref__load32(p, order)	     (__atomic_load_n((p), ORDER_LOAD_##order))
-#define frozenref__store32(p, v, order)	     (__atomic_store_n((p), (v), ORDER_STORE_##order))
-#define frozenref__add32(p, n, order)	     (add_##order((p), (n)))
-#define frozenref__cas32(p, old, new, order) (cas_##order((p), (old), (new)))
-#define frozenref__loadptr(p, order)	     frozenref__load32(p, order)
-#define frozenref__storeptr(p, v, order)     frozenref__store32(p, v, order)
+#define frozenref__load32(p, order)	      (__atomic_load_n((p), ORDER_LOAD_##order))
+#define frozenref__store32(p, v, order)	      (__atomic_store_n((p), (v), ORDER_STORE_##order))
+#define frozenref__add32(p, n, order)	      (add_##order((p), (n)))
+#define frozenref__cas32(p, old, new, order)  (cas_##order((p), (old), (new)))
+#define frozenref__loadptr(p, order)	      frozenref__load32(p, order)
+#define frozenref__storeptr(p, v, order)      frozenref__store32(p, v, order)
 #define frozenref__casptr(p, old, new, order) (casptr_##order((p), (old), (new)))
 
 /* One function for each order: the builtins want a constant. */
