@@ -232,7 +232,7 @@ void bench_registry_maps(struct bench *bench, uint64_t n)
 						       maps[i].make(&setup.keys), NULL };
 	cases[CASES - 1] = (struct bench_case){ "array of slots", array, &setup, NULL };
 	/* Of one key both laws are the same. */
-	for (unsigned zipf = 0; zipf <= (n > 1); zipf++) {
+	for (unsigned zipf = 0; zipf < (n > 1 ? 2 : 1); zipf++) {
 		for (unsigned threads = 1; threads <= BENCH_THREADS_MAX; threads++) {
 			for (size_t i = 0; i < COUNT_OF(writers); i++) {
 				if (writers[i] != 1 || !bench_is_quick(bench))

@@ -77,7 +77,7 @@ Test(index, limits_are_kept)
 		items = make_index(&config);
 		stats = stats_of(items);
 		cr_assert(stats.stripes == stripes[i]);
-		cr_assert(stats.buckets >= 1000 && stats.buckets >= 2 * stats.stripes);
+		cr_assert(stats.buckets >= 1000 && stats.buckets >= UINT64_C(2) * stats.stripes);
 		cr_assert(stats.buckets_max >= 10000 && stats.buckets_max < 10000 + stripes[i]);
 		for (uint64_t key = 0; key < 200000; key++)
 			(void)insert_item(items, HASH(key), key);

@@ -18,6 +18,18 @@ static inline bool is_emulated(void)
 	return getenv("FROZENREF_TEST_EMULATED") != NULL;
 }
 
+static inline bool runs_on_tsan(void)
+{
+#if defined(__SANITIZE_THREAD__)
+	return true;
+#elif defined(__has_feature)
+# if __has_feature(thread_sanitizer)
+	return true;
+# endif
+#endif
+	return false;
+}
+
 /*
  * Sanitizers, Valgrind and emulators take memory of their own for what a program does: under them
  * its memory tells nothing, and all takes longer.

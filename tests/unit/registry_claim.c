@@ -50,7 +50,7 @@ static void *insert_at_1(void *insert_)
 static int insert_until(struct frozenref_registry *reg, uint64_t pfn, uint64_t npages,
 			uint32_t flags)
 {
-	const struct timespec moment = { .tv_nsec = 20 * 1000 * 1000 };
+	const struct timespec moment = { .tv_nsec = 20000000 };
 	struct insert insert = { .reg = reg, .npages = npages };
 	struct frozenref_slot *slot = claim(reg, pfn);
 	pthread_t thread;
@@ -118,7 +118,7 @@ Test(registry_claim, of_a_parent_is_not_waited_for)
 
 static void *claim_is_given_up(void *slot)
 {
-	const struct timespec moment = { .tv_nsec = 20 * 1000 * 1000 };
+	const struct timespec moment = { .tv_nsec = 20000000 };
 
 	cr_assert(nanosleep(&moment, NULL) == 0);
 	set_flags(slot, 0);
