@@ -16,7 +16,7 @@
 static int objects[3];
 
 /* The leaf counts a claim by hand for good: so it cannot be destroyed, and must not look lost. */
-static struct frozenref_registry *kept;
+static struct frozenref_registry *volatile kept; /* or nothing would be stored */
 
 static struct frozenref_registry *make_kept_registry(void)
 {
