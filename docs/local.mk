@@ -5,6 +5,7 @@ include docs/examples/dcache/local.mk
 include docs/examples/mimalloc/local.mk
 include docs/examples/pagecache/local.mk
 include docs/examples/tutorial/local.mk
+include docs/examples/urcu/local.mk
 include docs/man/local.mk
 include docs/performance/local.mk
 

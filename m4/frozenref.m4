@@ -206,6 +206,19 @@ AC_DEFUN([FROZENREF_CHECK_TEST_TOOLS], [
 		[CRITERION_CFLAGS="$CRITERION_CFLAGS -I\$(top_srcdir)/tests/unit/plain/windows"])
 	AM_CONDITIONAL([HAVE_CRITERION], [test "$have_criterion" = yes])
 	PKG_CHECK_MODULES([URCU], [liburcu liburcu-cds], [have_urcu=yes], [have_urcu=no])
+	# It may be for another machine than the compiler is, as with -m32.
+	AS_IF([test "$have_urcu" = yes], [
+		frozenref_save_CFLAGS=$CFLAGS
+		frozenref_save_LIBS=$LIBS
+		CFLAGS="$CFLAGS $URCU_CFLAGS"
+		LIBS="$URCU_LIBS $LIBS"
+		AC_CACHE_CHECK([whether liburcu can be linked], [frozenref_cv_urcu],
+			[AC_LINK_IFELSE([AC_LANG_PROGRAM([[#include <urcu.h>]], [[rcu_barrier();]])],
+				[frozenref_cv_urcu=yes], [frozenref_cv_urcu=no])])
+		have_urcu=$frozenref_cv_urcu
+		CFLAGS=$frozenref_save_CFLAGS
+		LIBS=$frozenref_save_LIBS
+	])
 	AM_CONDITIONAL([HAVE_URCU], [test "$have_urcu" = yes])
 	PKG_CHECK_MODULES([GLIB], [glib-2.0], [have_glib=yes], [have_glib=no])
 	AM_CONDITIONAL([HAVE_GLIB], [test "$have_glib" = yes])
@@ -236,7 +249,7 @@ AC_DEFUN([FROZENREF_SUMMARY], [
 	  versioned symbols   $frozenref_cv_version_script
 	  mimalloc            $have_mimalloc (libfrozenref-mimalloc)
 	  unit tests          $unit_runner
-	  liburcu             $have_urcu (benchmarks)
+	  liburcu             $have_urcu (an example, benchmarks)
 	  GLib                $have_glib (benchmarks)
 	  objdump             ${OBJDUMP:-no} (hot-path test)
 

@@ -30,7 +30,7 @@ library=$(files '*.c' lib | grep -v win32)
 scripts="$(files '*.sh' docs/examples tests) quickstart .ci/run"
 # Not on their own: what is compiled under another backend or language, or needs other libraries.
 alone=$(files '*.c' lib docs/examples tests/stress tests/unit |
-	grep -v -e ref_zones -e hotpath -e win32 -e spawn)
+	grep -v -e ref_zones -e hotpath -e win32 -e spawn -e examples/urcu)
 
 # What a check prints, or how it exits, is what it found.
 check() { # tool name command...
