@@ -25,8 +25,11 @@ function number(name) {
 # The page cache's report, one line of sizes at a time.
 /"read_size":/ {
 	size = number("read_size")
-	printf "pagecache\tread_%s\t%s bytes at random, two threads\t2\tpage cache\t%.4f\t1\t1\t1\n",
-		size, size, 1e9 / number("cache_per_second")
-	printf "pagecache\tread_%s\t%s bytes at random, two threads\t2\tpread(2)\t%.4f\t%.4f\t\t\n",
-		size, size, 1e9 / number("pread_per_second"), number("ratio")
+	# pagecache.json, pagecache_all.json: with memory for a quarter, and for all.
+	benchmark = FILENAME
+	sub(/^.*\//, "", benchmark)
+	sub(/\.json$/, "", benchmark)
+	group = benchmark "\tread_" size "\t" size " bytes at random, two threads\t2\t"
+	printf "%spage cache\t%.4f\t1\t1\t1\n", group, 1e9 / number("cache_per_second")
+	printf "%spread(2)\t%.4f\t%.4f\t\t\n", group, 1e9 / number("pread_per_second"), number("ratio")
 }

@@ -18,6 +18,7 @@ EXTRA_DIST += docs/performance.md $(performance_files) \
 	docs/performance/maps.svg \
 	docs/performance/mimalloc.svg \
 	docs/performance/pagecache.svg \
+	docs/performance/pagecache_all.svg \
 	docs/performance/peek.svg \
 	docs/performance/registry.svg
 TESTS += docs/performance/test-tables.sh
