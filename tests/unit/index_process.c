@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "index_fixture.h"
+#include "process.h"
 
 static uint32_t stop;
 
@@ -60,7 +61,7 @@ Test(index_process, fork_while_others_change_it, .timeout = 60)
 
 		cr_assert(child >= 0);
 		if (child == 0) {
-			(void)alarm(30);
+			end_if_hanging();
 			_exit(use_in_child());
 		}
 		cr_assert(waitpid(child, &status, 0) == child);

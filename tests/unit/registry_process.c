@@ -201,29 +201,34 @@ static void *replace_all_the_time(void *arg)
 	return NULL;
 }
 
+enum { MISSED = 99 };
+
 /* Nobody is left to finish a replace that was going on: a lookup finds it frozen, and must end. */
 static int look_up_in_child(void)
 {
 	struct frozenref_slot *slot;
 
-	alarm(30);
+	end_if_hanging();
 	slot = frozenref_registry_try_get(reg, 1);
 	if (!slot)
-		return frozenref_registry_state(reg, 1) == FROZENREF_FROZEN ? 0 : 1;
+		return frozenref_registry_state(reg, 1) == FROZENREF_FROZEN ? MISSED : 1;
 	return frozenref_slot_put(reg, slot) ? 2 : 0;
 }
 
 Test(registry_process, lookups_in_a_child_end_though_a_replace_does_not)
 {
 	pthread_t thread;
+	unsigned missed = 0;
 
 	reg = make_default_registry();
 	cr_assert(frozenref_registry_insert(reg, 1, objects) == 0);
 	cr_assert(pthread_create(&thread, NULL, replace_all_the_time, NULL) == 0);
-	for (unsigned i = 0; i < 50; i++) {
+	/* Where others want the processor, too, each that misses takes long. */
+	for (unsigned i = 0; i < 50 && missed < 2; i++) {
 		int result = run_in_child(look_up_in_child);
 
-		cr_assert(result == 0, "result %d", result);
+		cr_assert(result == 0 || result == MISSED, "result %d", result);
+		missed += result == MISSED;
 	}
 	frozenref__store32(&stop, 1, relaxed);
 	pthread_join(thread, NULL);
@@ -249,7 +254,7 @@ static void *insert_all_the_time(void *arg)
 /* In the leaves where the parent's threads were at work, on pfns that they leave alone. */
 static int use_leaves_in_child(void)
 {
-	alarm(30);
+	end_if_hanging();
 	for (uint64_t leaf = 0; leaf < 4; leaf++) {
 		uint64_t pfn = leaf * LEAF + LEAF / 2;
 		struct frozenref_slot *slot;
