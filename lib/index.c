@@ -13,7 +13,7 @@
 #include "backend.h"
 #include "cache.h"
 #include "config_struct.h"
-#include "forks.h"
+#include "fork.h"
 
 #define STRIPES_DEFAULT 256
 #define STRIPES_MAX	4096
@@ -36,7 +36,6 @@
 static pthread_mutex_t list_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct frozenref_index *first_index;
 static uint32_t last_number;
-static int fork_error;
 
 uint32_t frozenref__index_forking;
 
@@ -78,11 +77,6 @@ static void after_fork_in_child(void)
 		pthread_mutex_init(&index->grow_lock, NULL);
 	}
 	after_fork();
-}
-
-static void watch_forks(void)
-{
-	fork_error = -frozenref__at_fork(before_fork, after_fork, after_fork_in_child);
 }
 
 static bool number_is_taken(uint32_t number)
@@ -260,7 +254,7 @@ static struct frozenref_index *make_index(const struct frozenref_index_config *c
 int frozenref_index_create(struct frozenref_index **indexp,
 			   const struct frozenref_index_config *user_config)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	static const struct fork_steps steps = { before_fork, after_fork, after_fork_in_child };
 	struct frozenref_index_config config = FROZENREF_INDEX_CONFIG_INIT;
 	struct frozenref_index *index;
 	int err;
@@ -272,10 +266,10 @@ int frozenref_index_create(struct frozenref_index **indexp,
 		err = check_config(&config);
 	if (err)
 		return err;
-	/* Before there is anything to lock: a fork that has begun knows no new handlers. */
-	pthread_once(&once, watch_forks);
-	if (fork_error)
-		return fork_error;
+	/* Before there is anything to lock. */
+	err = frozenref__watch_forks(FORK_INDEX, &steps);
+	if (err)
+		return err;
 	index = make_index(&config, &err);
 	if (!index)
 		return err;

@@ -10,7 +10,8 @@ lib_libfrozenref_la_SOURCES = \
 	lib/cache_lookup.c \
 	lib/cache_slab.c \
 	lib/config_struct.h \
-	lib/forks.h \
+	lib/fork.c \
+	lib/fork.h \
 	lib/index.c \
 	lib/index.h \
 	lib/index_change.c \

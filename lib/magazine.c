@@ -17,7 +17,7 @@
 #include <stdlib.h>
 
 #include "cache.h"
-#include "forks.h"
+#include "fork.h"
 #include "thread_local.h"
 
 /*
@@ -72,13 +72,13 @@ static struct {
 	uint64_t serial;
 	struct thread *threads;
 	pthread_key_t key;
-	int key_error;
+	bool has_key;
 } all = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 static struct {
 	pthread_mutex_t lock;
 	char room[64]; /* waiting for one is not to disturb the others */
-} depot_lock[NR_LOCKS];
+} depot_lock[NR_LOCKS] = { [0 ... NR_LOCKS - 1] = { .lock = PTHREAD_MUTEX_INITIALIZER } };
 
 /* Locked: an id that was given back, or the next one. */
 static int take_id(uint32_t *id)
@@ -334,13 +334,13 @@ static void after_fork_in_child(void)
 	pthread_mutex_unlock(&all.lock);
 }
 
-static void set_up(void)
+/* Locked: the key whose destructor is run when a thread exits. */
+static int make_key(void)
 {
-	for (unsigned i = 0; i < NR_LOCKS; i++)
-		pthread_mutex_init(&depot_lock[i].lock, NULL);
-	all.key_error = pthread_key_create(&all.key, on_thread_exit);
-	if (!all.key_error)
-		all.key_error = frozenref__at_fork(before_fork, after_fork, after_fork_in_child);
+	int err = all.has_key ? 0 : pthread_key_create(&all.key, on_thread_exit);
+
+	all.has_key = !err;
+	return -err;
 }
 
 /* ------------------------------------------------------------------------- a thread's magazines */
@@ -779,18 +779,19 @@ static uint32_t magazine_max(const struct cache *cache)
 
 int frozenref__magazines_create(struct cache *cache)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
-	int err;
+	static const struct fork_steps steps = { before_fork, after_fork, after_fork_in_child };
+	/* Before there is anything to lock. */
+	int err = frozenref__watch_forks(FORK_CACHE, &steps);
 
-	/* Before there is anything to lock: a fork that has begun knows no new handlers. */
-	pthread_once(&once, set_up);
-	if (all.key_error)
-		return -all.key_error;
+	if (err)
+		return err;
 	cache->magazine_max = magazine_max(cache);
 	cache->magazine_size =
 		cache->magazine_max < ROUNDS_FIRST ? cache->magazine_max : ROUNDS_FIRST;
 	pthread_mutex_lock(&all.lock);
-	err = take_id(&cache->id);
+	err = make_key();
+	if (!err)
+		err = take_id(&cache->id);
 	if (!err) {
 		cache->serial = ++all.serial;
 		cache->lock = &depot_lock[cache->id % NR_LOCKS].lock;

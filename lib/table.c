@@ -11,7 +11,7 @@
 #include <pthread.h>
 
 #include "backend.h"
-#include "forks.h"
+#include "fork.h"
 #include "table.h"
 
 #define NODE_ENTRIES (1u << NODE_SHIFT)
@@ -66,22 +66,15 @@ static void begin_child(void)
 	unlock_purges();
 }
 
-static int fork_error;
-
-static void watch_forks(void)
-{
-	fork_error = -frozenref__at_fork(lock_purges, unlock_purges, begin_child);
-}
-
 int frozenref__table_init(struct frozenref__table *table, const struct frozenref_backend *backend,
 			  unsigned pfn_bits, unsigned slot_shift)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	static const struct fork_steps steps = { lock_purges, unlock_purges, begin_child };
+	/* Before there is anything to purge. */
+	int err = frozenref__watch_forks(FORK_TABLE, &steps);
 
-	/* Before there is anything to purge: a fork that has begun knows no new handlers. */
-	pthread_once(&once, watch_forks);
-	if (fork_error)
-		return fork_error;
+	if (err)
+		return err;
 	table->slot_shift = slot_shift;
 	table->pfn_bits = pfn_bits;
 	table->backend = backend;

@@ -19,7 +19,8 @@ integrations_mimalloc_libfrozenref_mimalloc_la_SOURCES = \
 	integrations/mimalloc/range.c \
 	integrations/mimalloc/space.c \
 	integrations/mimalloc/space.h \
-	integrations/mimalloc/symbols.c
+	integrations/mimalloc/symbols.c \
+	lib/fork.c
 integrations_mimalloc_libfrozenref_mimalloc_la_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/lib
 integrations_mimalloc_libfrozenref_mimalloc_la_CFLAGS = $(AM_CFLAGS) $(MIMALLOC_CFLAGS) \
 	-fvisibility=hidden

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
+#include "fork.h"
 #include "space.h"
 
 /* Ranges that no space uses, and how many there are in all. */
@@ -29,12 +30,6 @@ static void lock_ranges(void)
 static void unlock_ranges(void)
 {
 	pthread_mutex_unlock(&lock);
-}
-
-/* Or a child could find the lock held by a thread that it does not have. */
-static void watch_forks(void)
-{
-	(void)pthread_atfork(lock_ranges, unlock_ranges, unlock_ranges);
 }
 
 /* Gives mimalloc what it has not got yet of a range; false: it has no room for another arena. */
@@ -145,10 +140,12 @@ static struct range *unpark(unsigned zone_shift)
 
 int frozenref__mi_range_take(unsigned zone_shift, struct range **taken)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
-	int err = 0;
+	static const struct fork_steps steps = { lock_ranges, unlock_ranges, unlock_ranges };
+	/* Or a child could find the lock held by a thread that it does not have. */
+	int err = frozenref__watch_forks(FORK_RANGES, &steps);
 
-	pthread_once(&once, watch_forks);
+	if (err)
+		return err;
 	lock_ranges();
 	*taken = unpark(zone_shift);
 	if (!*taken)

@@ -90,6 +90,7 @@ tests_unit_libfailing_la_SOURCES = \
 	lib/cache_debug.c \
 	lib/cache_lookup.c \
 	lib/cache_slab.c \
+	lib/fork.c \
 	lib/magazine.c \
 	lib/ref.c
 if HOST_WINDOWS
@@ -154,6 +155,18 @@ tests_unit_index_SOURCES = \
 	tests/unit/misuse.h
 tests_unit_index_CFLAGS = $(unit_cflags)
 tests_unit_index_LDADD = $(unit_libs)
+
+# A build of the library that registers its fork handlers through the test's own function.
+if !HOST_WINDOWS
+check_LTLIBRARIES += tests/unit/libforking.la
+tests_unit_libforking_la_SOURCES = $(lib_libfrozenref_la_SOURCES)
+tests_unit_libforking_la_CPPFLAGS = $(AM_CPPFLAGS) -Dpthread_atfork=forking_atfork
+
+unit_programs += tests/unit/fork
+tests_unit_fork_SOURCES = tests/unit/child.h tests/unit/fork.c tests/unit/process.h
+tests_unit_fork_CFLAGS = $(unit_cflags)
+tests_unit_fork_LDADD = tests/unit/libforking.la $(unit_runner) $(CRITERION_LIBS)
+endif
 
 unit_scripts = \
 	tests/unit/headers.sh \
