@@ -36,7 +36,7 @@
 #if defined(FROZENREF_NO_INLINE) || defined(FROZENREF__MI_EMIT_SYMBOLS)
 # define FROZENREF__MI_INLINE FROZENREF__API
 #else
-# define FROZENREF__MI_INLINE static inline
+# define FROZENREF__MI_INLINE static inline __attribute__((always_inline))
 #endif
 
 FROZENREF__BEGIN_DECLS
@@ -223,16 +223,21 @@ enum {
 	FROZENREF__MI_ZONES = 2,
 };
 
-/* What every call needs comes first, in one cache line. */
+/*
+ * What every call needs comes first, in one cache line. The registries' leaves of slots are known to
+ * a space by arrays of its own, which have all leaves of a zone of whatever size: an entry is set
+ * when the first object is on one of a leaf's granules, and stays.
+ */
 struct frozenref_mi_space {
-	uintptr_t first;      /* the small zone's first address; the large one lies behind it */
-	uint32_t zone_shift;  /* log2 of a zone's bytes */
-	uint32_t small_shift; /* log2 of the small zone's granule */
-	uint32_t slot_shift;  /* log2 of the bytes of a slot, the same in both zones */
-	uint32_t one_window;  /* each zone lies in one window of its registry */
-	struct frozenref_registry *registries[FROZENREF__MI_ZONES];
-	size_t heaps; /* where a thread's table of heaps has those of this space, in bytes */
+	uintptr_t first;   /* the small zone's first address; the large one lies behind it */
+	size_t zone_bytes; /* of each zone */
+	uintptr_t leaves[FROZENREF__MI_ZONES]; /* where the entry for the leaf of pfn 0 would be */
+	uint32_t small_shift;		       /* log2 of the small zone's granule */
+	uint32_t slot_shift; /* log2 of the bytes of a slot, the same in both zones */
+	uint32_t zone_shift; /* log2 of zone_bytes */
 	uint32_t flags;
+	size_t heaps; /* where a thread's table of heaps has those of this space, in bytes */
+	struct frozenref_registry *registries[FROZENREF__MI_ZONES];
 };
 
 #define FROZENREF__MI_LARGE_SHIFT 12
@@ -247,7 +252,7 @@ FROZENREF__API FROZENREF__COLD void frozenref__mi_unfreeze_slow(struct frozenref
 								void *object, uint32_t refs);
 FROZENREF__API FROZENREF__COLD bool frozenref__mi_put_unseen(struct frozenref_mi_space *space,
 							     void *object);
-FROZENREF__API bool frozenref__mi_end(struct frozenref_mi_space *space, struct frozenref_slot *slot,
+FROZENREF__API void frozenref__mi_end(struct frozenref_mi_space *space, struct frozenref_slot *slot,
 				      void *object);
 
 /* -------------------------------------------------------------------------------- definitions */
@@ -274,49 +279,50 @@ FROZENREF__HELPER uint32_t frozenref__mi_shift(const struct frozenref_mi_space *
 	return FROZENREF__LIKELY(!zone) ? space->small_shift : FROZENREF__MI_LARGE_SHIFT;
 }
 
-/*
- * The slot of a granule, or NULL: never used, or in a zone so large that the registry's window does
- * not show all of it. As frozenref__table_window_slot(), with the space's own copies of what the
- * registry would have to be asked for, since each load that waits for another one counts.
- */
-FROZENREF__HELPER struct frozenref_slot *
-frozenref__mi_window_slot(const struct frozenref_mi_space *space, unsigned zone, uint64_t pfn)
+/* Where the address is kept of the leaf that the slot of a granule in this zone is in. */
+FROZENREF__HELPER uintptr_t *frozenref__mi_leaf(uintptr_t leaves, uintptr_t pfn)
 {
-	const struct frozenref__table *table = &space->registries[zone]->table;
-	uint64_t number = (pfn >> FROZENREF__WINDOW_SHIFT) + 1;
-	/* Acquire: pairs with the release that put the leaf there. */
-	uintptr_t leaf = frozenref__loadptr(
-		&table->window[(pfn >> FROZENREF__LEAF_SHIFT) % FROZENREF__WINDOW_LEAVES], acquire);
+	return (uintptr_t *)(leaves + (pfn >> FROZENREF__LEAF_SHIFT) * sizeof(uintptr_t));
+}
+
+/* The slot of a granule in the zone with these leaves, or NULL: never used. */
+FROZENREF__HELPER struct frozenref_slot *frozenref__mi_slot(uintptr_t leaves, uintptr_t pfn,
+							    uint32_t slot_shift)
+{
+	/* Acquire: pairs with the release that put it there. */
+	uintptr_t leaf = frozenref__loadptr(frozenref__mi_leaf(leaves, pfn), acquire);
 
 	if (FROZENREF__UNLIKELY(!leaf))
 		return NULL;
-	/* Relaxed, both: one of them is set, once, before any leaf is put there. */
-	if (FROZENREF__UNLIKELY(!space->one_window) &&
-	    number != frozenref__load32(&table->other_number, relaxed) &&
-	    number != frozenref__load32(&table->window_number, relaxed))
-		return NULL;
-	leaf += (uintptr_t)(pfn & ((1u << FROZENREF__LEAF_SHIFT) - 1)) << space->slot_shift;
+	leaf += (pfn & ((1u << FROZENREF__LEAF_SHIFT) - 1)) << slot_shift;
 	/* Callers ask whether there is a slot; once is enough. */
 	if (!leaf)
 		__builtin_unreachable();
 	return (struct frozenref_slot *)leaf;
 }
 
-/* The slot of the granule that the address lies in, and the granule's first address; or NULL. */
+/*
+ * The slot of the granule that the address lies in, and the granule's first address; or NULL. The
+ * zones are told apart by branches, which are foreseen: computing a zone's number first would make
+ * all that follows wait for it.
+ */
 FROZENREF__HELPER struct frozenref_slot *frozenref__mi_find(const struct frozenref_mi_space *space,
 							    const void *address, void **granule)
 {
-	unsigned zone;
-	uint32_t shift;
-	uint64_t pfn;
+	uintptr_t offset = (uintptr_t)address - space->first;
+	uintptr_t leaves = space->leaves[FROZENREF__MI_SMALL];
+	uint32_t shift = space->small_shift;
+	uintptr_t pfn;
 
-	if (FROZENREF__UNLIKELY(!frozenref__mi_is_inside(space, address)))
-		return NULL;
-	zone = frozenref__mi_zone(space, address);
-	shift = frozenref__mi_shift(space, zone);
-	pfn = (uint64_t)(uintptr_t)address >> shift;
-	*granule = (void *)(uintptr_t)(pfn << shift);
-	return frozenref__mi_window_slot(space, zone, pfn);
+	if (FROZENREF__UNLIKELY(offset >= space->zone_bytes)) {
+		if (FROZENREF__UNLIKELY(offset - space->zone_bytes >= space->zone_bytes))
+			return NULL;
+		leaves = space->leaves[FROZENREF__MI_LARGE];
+		shift = FROZENREF__MI_LARGE_SHIFT;
+	}
+	pfn = (uintptr_t)address >> shift;
+	*granule = (void *)(pfn << shift);
+	return frozenref__mi_slot(leaves, pfn, space->slot_shift);
 }
 
 FROZENREF__MI_INLINE void *frozenref_mi_try_get(struct frozenref_mi_space *space,
@@ -390,20 +396,18 @@ FROZENREF__MI_INLINE bool frozenref_mi_put(struct frozenref_mi_space *space, voi
 {
 	void *granule;
 	struct frozenref_slot *slot = frozenref__mi_find(space, object, &granule);
-	uint32_t word;
+	bool last;
 
 	if (FROZENREF__UNLIKELY(!slot))
 		return frozenref__mi_put_unseen(space, object);
 	/* Relaxed: a hint. Who holds the only reference ends the object by one instruction. */
 	if (frozenref__load32(&slot->ref.word, relaxed) == FROZENREF__ONE)
-		return frozenref_put_and_lock_likely_last(&slot->ref) &&
-		       frozenref__mi_end(space, slot, granule);
-	/* Release: as in frozenref_put_and_lock(). */
-	word = frozenref__add32(&slot->ref.word, UINT32_MAX, release) - 1;
-	FROZENREF__PROBE(put, &slot->ref, word);
-	if (FROZENREF__LIKELY(frozenref__word_is_live(word)))
-		return false;
-	return frozenref__put_slow(&slot->ref, word, 1) && frozenref__mi_end(space, slot, granule);
+		last = frozenref_put_and_lock_likely_last(&slot->ref);
+	else
+		last = frozenref_put_and_lock(&slot->ref);
+	if (last)
+		frozenref__mi_end(space, slot, granule);
+	return last;
 }
 
 #endif /* FROZENREF_NO_INLINE */

@@ -27,7 +27,12 @@ mi_heap_t *frozenref__mi_heap_make(struct range *range, unsigned zone)
 #  include <pthread.h>
 # endif
 
-__thread struct thread_heaps *frozenref__mi_thread;
+static const struct thread_heaps no_heaps;
+
+__thread const struct thread_heaps *frozenref__mi_thread = &no_heaps;
+
+/* The same, to be written; NULL for nobody's. */
+static __thread struct thread_heaps *own __attribute__((tls_model("initial-exec")));
 
 /* The table has gone, and the heaps may have: from now on each allocation has a heap of its own. */
 static __thread bool exiting __attribute__((tls_model("initial-exec")));
@@ -41,7 +46,7 @@ static __thread bool exiting __attribute__((tls_model("initial-exec")));
 static void forget(void *table)
 {
 	exiting = true;
-	frozenref__mi_thread = NULL;
+	frozenref__mi_thread = &no_heaps;
 	free(table);
 }
 
@@ -87,11 +92,12 @@ mi_heap_t *frozenref__mi_heap_make(struct range *range, unsigned zone)
 
 	if (exiting)
 		return mi_heap_new_in_arena(range->arenas[zone]);
-	if (!frozenref__mi_thread)
-		frozenref__mi_thread = make_table();
-	if (!frozenref__mi_thread)
+	if (!own)
+		own = make_table();
+	if (!own)
 		return NULL;
-	heap = &frozenref__mi_thread->heaps[range->index][zone];
+	frozenref__mi_thread = own;
+	heap = &own->heaps[range->index][zone];
 	if (!*heap)
 		*heap = mi_heap_new_in_arena(range->arenas[zone]);
 	return *heap;

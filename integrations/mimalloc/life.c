@@ -52,7 +52,8 @@ static inline struct frozenref_slot *find(const struct frozenref_mi_space *space
 	return FROZENREF__LIKELY(slot) ? slot : frozenref__mi_find_slow(space, object, kind);
 }
 
-struct frozenref_slot *frozenref__mi_owners_slot(struct frozenref_mi_space *space,
+/* The slot of an object that its owner holds frozen; NULL, after a report, if that is not so. */
+static inline struct frozenref_slot *owners_slot(struct frozenref_mi_space *space,
 						 const void *object)
 {
 	struct frozenref_slot *slot = find(space, object, FROZENREF_MISUSE_UNFREEZE_LIVE);
@@ -69,7 +70,7 @@ struct frozenref_slot *frozenref__mi_owners_slot(struct frozenref_mi_space *spac
 
 void frozenref__mi_unfreeze_slow(struct frozenref_mi_space *space, void *object, uint32_t refs)
 {
-	struct frozenref_slot *slot = frozenref__mi_owners_slot(space, object);
+	struct frozenref_slot *slot = owners_slot(space, object);
 
 	if (!slot)
 		return;
@@ -105,12 +106,11 @@ bool frozenref_mi_peek(struct frozenref_mi_space *space, const void *address, vo
 
 /* -------------------------------------------------------------------------------------- ending */
 
-void frozenref__mi_leave(struct space *space, struct frozenref_slot *slot, const void *object)
+/* Empties an object's slots, for its owner. */
+static void leave(struct frozenref_mi_space *space, struct frozenref_slot *slot, const void *object)
 {
-	struct frozenref_mi_space *head = &space->head;
-
-	if (FROZENREF__UNLIKELY(!owned_leave(slot)))
-		frozenref__registry_disown(head->registries[frozenref__mi_zone(head, object)],
+	if (!owned_leave(slot))
+		frozenref__registry_disown(space->registries[frozenref__mi_zone(space, object)],
 					   slot);
 }
 
@@ -137,17 +137,40 @@ void frozenref__mi_ended(void *object, uint64_t pfn, uint64_t npages, void *arg)
 	ended(arg, object);
 }
 
+void frozenref_mi_free(struct frozenref_mi_space *space, void *object)
+{
+	struct frozenref_slot *slot;
+
+	if (!object)
+		return;
+	slot = owners_slot(space, object);
+	if (!slot)
+		return;
+	leave(space, slot, object);
+	BLOCK_GOES(object);
+	mi_free(object);
+}
+
+/* Of many granules, or with a release(), or only to be queued. */
+static FROZENREF__COLD void end_slowly(struct frozenref_mi_space *space,
+				       struct frozenref_slot *slot, void *object)
+{
+	leave(space, slot, object);
+	ended(space_of(space), object);
+}
+
 /*
  * The winner of a last put. It may have won for a later object than the one whose reference it
  * dropped, but that begins at the same granule, and what it covers is read from the slot.
  */
-bool frozenref__mi_end(struct frozenref_mi_space *space, struct frozenref_slot *slot, void *object)
+void frozenref__mi_end(struct frozenref_mi_space *space, struct frozenref_slot *slot, void *object)
 {
-	if (FROZENREF__UNLIKELY(!owned_leave(slot)))
-		frozenref__registry_disown(space->registries[frozenref__mi_zone(space, object)],
-					   slot);
-	ended(space_of(space), object);
-	return true;
+	if (FROZENREF__UNLIKELY(space_of(space)->has_more_to_do || !owned_leave(slot))) {
+		end_slowly(space, slot, object);
+		return;
+	}
+	BLOCK_GOES(object);
+	mi_free(object);
 }
 
 bool frozenref__mi_put_unseen(struct frozenref_mi_space *space, void *object)
@@ -159,5 +182,6 @@ bool frozenref__mi_put_unseen(struct frozenref_mi_space *space, void *object)
 	if (!slot || !frozenref_put_and_lock(&slot->ref))
 		return false;
 	shift = frozenref__mi_shift(space, frozenref__mi_zone(space, object));
-	return frozenref__mi_end(space, slot, (void *)((uintptr_t)object >> shift << shift));
+	frozenref__mi_end(space, slot, (void *)((uintptr_t)object >> shift << shift));
+	return true;
 }

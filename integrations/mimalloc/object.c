@@ -14,6 +14,7 @@
 
 #include "owned.h"
 #include "space.h"
+#include "table.h"
 
 /* What is asked of mimalloc. */
 struct request {
@@ -28,11 +29,9 @@ struct request {
  * Whether a block begins with a granule, in its zone. mimalloc's blocks of whole granules do, but
  * for builds that pad them, and for some sizes in its third version.
  */
-static inline bool is_in_place(const struct space *space, unsigned zone, uint32_t shift,
-			       const void *block)
+static inline bool is_in_place(const struct space *space, unsigned zone, const void *block)
 {
-	return frozenref__mi_zone(&space->head, block) == zone &&
-	       !((uintptr_t)block & (((uintptr_t)1 << shift) - 1));
+	return !(((uintptr_t)block - zone_first(space, zone)) & space->one[zone].misplaced);
 }
 
 /* ---------------------------------------------------------------------------- of many granules */
@@ -73,15 +72,45 @@ static void *get_block(const struct space *space, const struct request *request)
 	if (!request->alignment) {
 		block = request->zero ? mi_heap_zalloc(heap, request->size)
 				      : mi_heap_malloc(heap, request->size);
-		if (!block || is_in_place(space, request->zone, request->shift, block))
+		if (!block || is_in_place(space, request->zone, block))
 			return block;
 		mi_free(block);
 	}
 	block = get_aligned_block(heap, request);
-	if (!block || is_in_place(space, request->zone, request->shift, block))
+	if (!block || is_in_place(space, request->zone, block))
 		return block;
 	mi_free(block);
 	return NULL;
+}
+
+/* Lets the inline functions know where the slots of this pfn's leaf are. */
+static FROZENREF__COLD void show_leaf(struct frozenref_registry *reg, uintptr_t pfn,
+				      uintptr_t *leaf)
+{
+	const struct frozenref_slot *first =
+		frozenref__table_slot(&reg->table, pfn & ~(uintptr_t)(LEAF_SLOTS - 1));
+
+	/* Release: pairs with the acquire of who looks there. Whoever else does it stores the same. */
+	frozenref__storeptr(leaf, (uintptr_t)first, release);
+}
+
+/* Takes a block's slots: 0, -ENOMEM, or -EEXIST. */
+static int take(struct space *space, unsigned zone, uintptr_t pfn, size_t npages, void *block)
+{
+	struct frozenref_registry *reg = space->head.registries[zone];
+	int err = frozenref__registry_own(reg, pfn, npages, block);
+	uintptr_t last = pfn + npages - 1;
+
+	if (err)
+		return err;
+	/* From the first pfn of each leaf to that of the next. */
+	for (; pfn <= last; pfn = (pfn | (LEAF_SLOTS - 1)) + 1) {
+		uintptr_t *leaf = frozenref__mi_leaf(space->head.leaves[zone], pfn);
+
+		if (!frozenref__loadptr(leaf, relaxed))
+			show_leaf(reg, pfn, leaf);
+	}
+	return 0;
 }
 
 static void *allocate(struct space *space, size_t size, size_t alignment, bool zero)
@@ -97,10 +126,8 @@ static void *allocate(struct space *space, size_t size, size_t alignment, bool z
 		int err;
 
 		BLOCK_COMES(block);
-		err = frozenref__registry_own(space->head.registries[request.zone],
-					      (uintptr_t)block >> request.shift,
-					      request.size >> request.shift, block);
-
+		err = take(space, request.zone, (uintptr_t)block >> request.shift,
+			   request.size >> request.shift, block);
 		if (!err)
 			return block;
 		if (err == -ENOMEM)
@@ -119,52 +146,54 @@ static void *allocate(struct space *space, size_t size, size_t alignment, bool z
 
 /* ------------------------------------------------------------------------------- of one granule */
 
-/* The first object on this granule since the registry's tables were last given back. */
-static FROZENREF__COLD void *take_first(struct space *space, unsigned zone, void *block)
+/* The other way, for whatever stood in the way of this one. */
+static FROZENREF__COLD void *start_over(struct space *space, unsigned zone, bool zero)
 {
-	uint32_t shift = frozenref__mi_shift(&space->head, zone);
-
-	if (is_in_place(space, zone, shift, block) &&
-	    frozenref__registry_own(space->head.registries[zone], (uintptr_t)block >> shift, 1,
-				    block) == 0)
-		return block;
-	mi_free(block);
-	return NULL;
+	return allocate(space, space->one[zone].most, 0, zero);
 }
 
-/* Most objects. NULL: something is otherwise, and nothing has happened. */
-FROZENREF__HELPER void *allocate_one(struct space *space, unsigned zone, uint32_t shift, bool zero)
+/* The first object on this granule since the registry's tables were last given back, or nothing. */
+static FROZENREF__COLD void *take_first(struct space *space, unsigned zone, void *block, bool zero)
+{
+	uintptr_t pfn = (uintptr_t)block >> frozenref__mi_shift(&space->head, zone);
+
+	if (block && is_in_place(space, zone, block) && take(space, zone, pfn, 1, block) == 0)
+		return block;
+	mi_free(block);
+	return start_over(space, zone, zero);
+}
+
+/* Most objects, in a space whose slots have 16 bytes: `sizes` of others is 0. */
+FROZENREF__HELPER void *allocate_one(struct space *space, unsigned zone, bool zero)
 {
 	mi_heap_t *heap = existing_heap_of(space, zone);
 	struct frozenref_slot *slot;
 	void *block;
 
 	if (FROZENREF__UNLIKELY(!heap))
-		return NULL;
-	block = zero ? mi_heap_zalloc(heap, (size_t)1 << shift)
-		     : mi_heap_malloc(heap, (size_t)1 << shift);
-	if (FROZENREF__UNLIKELY(!block))
-		return NULL;
+		return start_over(space, zone, zero);
+	block = zero ? mi_heap_zalloc(heap, space->one[zone].granule)
+		     : mi_heap_malloc(heap, space->one[zone].granule);
+	/* NULL is not in place. */
+	if (FROZENREF__UNLIKELY(!is_in_place(space, zone, block)))
+		return take_first(space, zone, block, zero);
 	BLOCK_COMES(block);
-	slot = frozenref__mi_window_slot(&space->head, zone, (uintptr_t)block >> shift);
-	if (FROZENREF__LIKELY(slot && is_in_place(space, zone, shift, block) &&
-			      owned_take_again(slot)))
+	slot = frozenref__mi_slot(space->head.leaves[zone],
+				  (uintptr_t)block >> frozenref__mi_shift(&space->head, zone), 4);
+	if (FROZENREF__LIKELY(slot && owned_take_again(slot)))
 		return block;
-	return take_first(space, zone, block);
+	return take_first(space, zone, block, zero);
 }
 
 FROZENREF__HELPER void *allocate_any(struct frozenref_mi_space *head, size_t size, bool zero)
 {
 	struct space *space = space_of(head);
-	void *block = NULL;
 
-	if (FROZENREF__UNLIKELY(!is_compact(space)))
-		return allocate(space, size, 0, zero);
-	if (size <= (size_t)1 << head->small_shift)
-		block = allocate_one(space, SMALL, head->small_shift, zero);
-	else if (size > SMALL_MAX && size <= (size_t)1 << FROZENREF__MI_LARGE_SHIFT)
-		block = allocate_one(space, LARGE, FROZENREF__MI_LARGE_SHIFT, zero);
-	return FROZENREF__LIKELY(block) ? block : allocate(space, size, 0, zero);
+	if (FROZENREF__LIKELY(size - 1 < space->one[SMALL].sizes))
+		return allocate_one(space, SMALL, zero);
+	if (FROZENREF__LIKELY(size - SMALL_MAX - 1 < space->one[LARGE].sizes))
+		return allocate_one(space, LARGE, zero);
+	return allocate(space, size, 0, zero);
 }
 
 void *frozenref_mi_malloc(struct frozenref_mi_space *space, size_t size)
@@ -184,18 +213,4 @@ void *frozenref_mi_malloc_aligned(struct frozenref_mi_space *space, size_t size,
 		return NULL;
 	}
 	return allocate(space_of(space), size, alignment, false);
-}
-
-void frozenref_mi_free(struct frozenref_mi_space *space, void *object)
-{
-	struct frozenref_slot *slot;
-
-	if (!object)
-		return;
-	slot = frozenref__mi_owners_slot(space, object);
-	if (!slot)
-		return;
-	frozenref__mi_leave(space_of(space), slot, object);
-	BLOCK_GOES(object);
-	mi_free(object);
 }

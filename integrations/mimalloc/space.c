@@ -80,6 +80,20 @@ static bool freed_memory_stays_readable(struct space *space)
 
 /* --------------------------------------------------------------------------- create and destroy */
 
+/* Ranges are aligned so that a zone begins with a leaf, or lies in one. */
+static int make_leaves(struct space *space, unsigned zone, unsigned shift)
+{
+	unsigned leaf_shift = shift + FROZENREF__LEAF_SHIFT;
+	size_t n = space->head.zone_bytes >> leaf_shift;
+
+	space->leaves[zone] = calloc(n ? n : 1, sizeof(uintptr_t));
+	if (!space->leaves[zone])
+		return -ENOMEM;
+	space->head.leaves[zone] = (uintptr_t)space->leaves[zone] -
+				   (space->one[zone].first >> leaf_shift) * sizeof(uintptr_t);
+	return 0;
+}
+
 static int make_registry(struct space *space, unsigned zone, unsigned shift)
 {
 	struct frozenref_registry_config config = FROZENREF_REGISTRY_CONFIG_INIT;
@@ -92,9 +106,10 @@ static int make_registry(struct space *space, unsigned zone, unsigned shift)
 	config.flags = space->head.flags & FROZENREF_MI_PEEKABLE ? FROZENREF_REGISTRY_PEEKABLE
 								 : FROZENREF_REGISTRY_COMPACT;
 	err = frozenref_registry_create(&space->head.registries[zone], &config);
-	if (!err)
-		frozenref__registry_make_owned(space->head.registries[zone]);
-	return err;
+	if (err)
+		return err;
+	frozenref__registry_make_owned(space->head.registries[zone]);
+	return make_leaves(space, zone, shift);
 }
 
 /* What there is of a space, which has no objects. */
@@ -106,11 +121,27 @@ static void take_apart(struct space *space)
 		/* Somebody came in after all: better to lose all of it than what he is using. */
 		if (reg && frozenref_registry_destroy(reg) != 0)
 			return;
+		free(space->leaves[zone]);
 	}
 	frozenref__mi_deferred_destroy(space);
 	if (space->range)
 		frozenref__mi_range_park(space->range);
 	free(space);
+}
+
+static void know_beforehand(struct space *space)
+{
+	for (unsigned zone = 0; zone < ZONES; zone++) {
+		struct one_granule *one = &space->one[zone];
+
+		one->granule = (size_t)1 << frozenref__mi_shift(&space->head, zone);
+		one->first = space->head.first + zone * space->head.zone_bytes;
+		one->misplaced = ~(space->head.zone_bytes - one->granule);
+		one->most = zone == SMALL && one->granule > SMALL_MAX ? SMALL_MAX : one->granule;
+		if (has_compact_slots(space))
+			one->sizes = zone == SMALL ? one->most : one->most - SMALL_MAX;
+	}
+	space->has_more_to_do = space->release || space->head.flags & FROZENREF_MI_DEFER;
 }
 
 static int put_together(struct space *space, const struct frozenref_mi_space_config *config)
@@ -121,16 +152,14 @@ static int put_together(struct space *space, const struct frozenref_mi_space_con
 		return err;
 	space->head.first = space->range->first;
 	space->head.zone_shift = space->range->zone_shift;
+	space->head.zone_bytes = (size_t)1 << space->head.zone_shift;
 	space->head.small_shift = config->granule_shift ? config->granule_shift : 6;
 	space->head.slot_shift = config->flags & FROZENREF_MI_PEEKABLE ? 5 : 4;
-	/* Ranges are aligned so that this is all there is to it. */
-	space->head.one_window =
-		space->head.zone_shift <= FROZENREF__WINDOW_SHIFT + space->head.small_shift &&
-		space->head.zone_shift <= ALIGN_SHIFT_MAX;
 	space->head.flags = config->flags;
 	space->head.heaps = space->range->index * sizeof(frozenref__mi_thread->heaps[0]);
 	space->release = config->release;
 	space->arg = config->arg;
+	know_beforehand(space);
 	err = make_registry(space, SMALL, space->head.small_shift);
 	if (!err)
 		err = make_registry(space, LARGE, FROZENREF__MI_LARGE_SHIFT);

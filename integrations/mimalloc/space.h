@@ -44,7 +44,7 @@ enum {
 
 /*
  * A zone is aligned to its size, up to what the window of a registry with the usual granules can
- * show: so its lookups are all answered without walking the table. mimalloc wants 32 MiB at least.
+ * show: so it begins with a leaf of slots, or lies in one. mimalloc wants 32 MiB at least.
  */
 #define ALIGN_SHIFT_MAX (FROZENREF__WINDOW_SHIFT + 6)
 
@@ -72,12 +72,12 @@ void frozenref__mi_range_park(struct range *range);
 
 /* --------------------------------------------------------------------------------------- heaps */
 
-/* The calling thread's heaps, or NULL: none yet, or the thread is exiting. */
 struct thread_heaps {
 	mi_heap_t *heaps[RANGES_MAX][ZONES];
 };
 
-extern __thread struct thread_heaps *frozenref__mi_thread
+/* The calling thread's heaps; of nobody, and none, before its first, and while it exits. */
+extern __thread const struct thread_heaps *frozenref__mi_thread
 	__attribute__((tls_model("initial-exec"), visibility("hidden")));
 
 /* Makes what is missing; NULL: no memory. */
@@ -91,12 +91,24 @@ struct deferred {
 	uintptr_t *links[ZONES]; /* for each granule, the object queued before the one on it */
 };
 
+/* What is known beforehand of objects of one granule in a zone. */
+struct one_granule {
+	size_t granule;
+	size_t most;	     /* bytes that are asked for, for such an object */
+	size_t sizes;	     /* how many sizes up to that are; 0 where it takes more to make one */
+	uintptr_t first;     /* the zone's first address */
+	uintptr_t misplaced; /* bits that no object has in its distance from there */
+};
+
 struct space {
 	struct frozenref_mi_space head; /* first: programs have its address */
+	struct one_granule one[ZONES];
+	bool has_more_to_do; /* at the end of an object than to free its memory */
 	struct range *range;
 	void (*release)(void *object, void *arg);
 	void *arg;
 	struct deferred deferred;
+	uintptr_t *leaves[ZONES]; /* as in the head, from the zone's first on */
 };
 
 static inline struct space *space_of(struct frozenref_mi_space *space)
@@ -106,11 +118,11 @@ static inline struct space *space_of(struct frozenref_mi_space *space)
 
 static inline uintptr_t zone_first(const struct space *space, unsigned zone)
 {
-	return space->head.first + ((uintptr_t)zone << space->head.zone_shift);
+	return space->one[zone].first;
 }
 
 /* Whether the slots have 16 bytes, and an object of one granule needs only its flags. */
-static inline bool is_compact(const struct space *space)
+static inline bool has_compact_slots(const struct space *space)
 {
 	return !(space->head.flags & FROZENREF_MI_PEEKABLE);
 }
@@ -121,11 +133,7 @@ static inline mi_heap_t *existing_heap_of(const struct space *space, unsigned zo
 #if HAVE_MI_HEAP_THEAP
 	return space->range->heaps[zone];
 #else
-	const struct thread_heaps *mine = frozenref__mi_thread;
-
-	if (FROZENREF__UNLIKELY(!mine))
-		return NULL;
-	return ((mi_heap_t *const *)((uintptr_t)mine + space->head.heaps))[zone];
+	return ((mi_heap_t *const *)((uintptr_t)frozenref__mi_thread + space->head.heaps))[zone];
 #endif
 }
 
@@ -139,11 +147,6 @@ static inline mi_heap_t *heap_of(const struct space *space, unsigned zone)
 
 /* The registries' release(), of an object that has no slot any more. */
 void frozenref__mi_ended(void *object, uint64_t pfn, uint64_t npages, void *arg);
-/* The slot of an object that its owner holds frozen; NULL, after a report, if that is not so. */
-struct frozenref_slot *frozenref__mi_owners_slot(struct frozenref_mi_space *space,
-						 const void *object);
-/* Empties an object's slots, for its owner. */
-void frozenref__mi_leave(struct space *space, struct frozenref_slot *slot, const void *object);
 /* Runs the program's release(), and gives the memory back. */
 void frozenref__mi_finish(struct space *space, void *object);
 

@@ -185,10 +185,11 @@ MEMBER(struct frozenref_cache, ref_offset, 40, 32);
 MEMBER(struct frozenref_cache, flags, 44, 36);
 
 MEMBER(struct frozenref_mi_space, first, 0, 0);
-MEMBER(struct frozenref_mi_space, zone_shift, 8, 4);
-MEMBER(struct frozenref_mi_space, small_shift, 12, 8);
-MEMBER(struct frozenref_mi_space, slot_shift, 16, 12);
-MEMBER(struct frozenref_mi_space, one_window, 20, 16);
-MEMBER(struct frozenref_mi_space, registries, 24, 20);
-MEMBER(struct frozenref_mi_space, heaps, 40, 28);
-MEMBER(struct frozenref_mi_space, flags, 48, 32);
+MEMBER(struct frozenref_mi_space, zone_bytes, 8, 4);
+MEMBER(struct frozenref_mi_space, leaves, 16, 8);
+MEMBER(struct frozenref_mi_space, small_shift, 32, 16);
+MEMBER(struct frozenref_mi_space, slot_shift, 36, 20);
+MEMBER(struct frozenref_mi_space, zone_shift, 40, 24);
+MEMBER(struct frozenref_mi_space, flags, 44, 28);
+MEMBER(struct frozenref_mi_space, heaps, 48, 32);
+MEMBER(struct frozenref_mi_space, registries, 56, 36);

@@ -23,6 +23,7 @@ enum { KEPT = 1000 };
 
 struct setup {
 	struct frozenref_mi_space *space;
+	mi_arena_id_t arena; /* for heaps such as a space's */
 	size_t size;
 	uint64_t n;	   /* objects to look up */
 	void **objects;	   /* in the space */
@@ -53,6 +54,29 @@ BENCH_LOOP(plain, struct setup, {
 
 	BENCH_REQUIRE(block);
 	use(block);
+	mi_free(block);
+})
+
+static mi_heap_t *heap_in(mi_arena_id_t arena)
+{
+	static __thread mi_heap_t *heap;
+
+	if (!heap)
+		heap = mi_heap_new_in_arena(arena);
+	check("mi_heap_new_in_arena", heap != NULL);
+	return heap;
+}
+
+/* What nobody does without who counts references on blocks of such a heap, wherever they are. */
+BENCH_LOOP(least, struct setup, {
+	void *block = mi_heap_malloc(heap_in(x->arena), x->size);
+	frozenref_t ref = FROZENREF_INIT;
+
+	BENCH_REQUIRE(block);
+	use(block);
+	frozenref_unfreeze(&ref, 1);
+	use(&ref);
+	BENCH_REQUIRE(frozenref_put_and_lock_likely_last(&ref));
 	mi_free(block);
 })
 
@@ -94,6 +118,7 @@ static void run_lives(struct bench *bench, struct setup *setup, double at_most, 
 {
 	const struct bench_case cases[] = {
 		{ "mi_malloc, mi_free", plain, setup, NULL },
+		{ "the same, of a heap, counted", least, setup, "no space: the floor" },
 		{ "malloc, free of a space", owned, setup, "never published" },
 		{ "malloc, unfreeze, last put", whole_life, setup, NULL },
 	};
@@ -111,7 +136,7 @@ static void run_lives(struct bench *bench, struct setup *setup, double at_most, 
 						.title = title,
 						.threads = threads,
 						.cases = cases,
-						.n_cases = 3,
+						.n_cases = 4,
 						.targets = targets });
 }
 
@@ -219,6 +244,7 @@ static void keep(struct setup *setup, size_t size)
 		check("frozenref_mi_malloc", object != NULL);
 		frozenref_mi_unfreeze(setup->space, object, 1);
 		use(mi_malloc(size));
+		use(mi_heap_malloc(heap_in(setup->arena), size));
 	}
 }
 
@@ -241,6 +267,8 @@ int main(int argc, char **argv)
 	struct setup setup = { 0 };
 
 	check("frozenref_mi_space_create", frozenref_mi_space_create(&setup.space, NULL) == 0);
+	check("mi_reserve_os_memory_ex",
+	      mi_reserve_os_memory_ex((size_t)1 << 30, false, false, true, &setup.arena) == 0);
 	for (unsigned threads = 1; threads <= BENCH_THREADS_MAX; threads++) {
 		keep(&setup, 64);
 		run_lives(bench, &setup, 2.5, threads);

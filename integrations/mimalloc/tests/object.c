@@ -90,6 +90,57 @@ Test(mi_object, small_granules_of_every_size)
 	}
 }
 
+/* A leaf of slots has 256 MiB of the large zone, so this object's tails are in several. */
+Test(mi_object, across_leaves)
+{
+	struct frozenref_mi_space_config config = default_config();
+	const size_t size = (size_t)600 * MIB;
+	struct frozenref_mi_space *space;
+	unsigned char *object;
+
+	config.bytes = (size_t)4096 * MIB;
+	space = make_space(&config);
+	object = make_object(space, size, 2);
+	for (size_t at = 0; at < size; at += MIB)
+		cr_assert(frozenref_mi_try_get(space, object + at) == object, "%zu MiB", at / MIB);
+	cr_assert(frozenref_mi_try_get(space, object + size - 1) == object);
+	cr_assert(!frozenref_mi_try_get(space, object + size));
+	cr_assert(frozenref_mi_count(space, object) == 2 + size / MIB + 1);
+	for (size_t at = 0; at <= size; at += MIB)
+		cr_assert(!frozenref_mi_put(space, object));
+	cr_assert(!frozenref_mi_put(space, object));
+	cr_assert(frozenref_mi_put(space, object));
+	for (size_t at = 0; at < size; at += MIB)
+		cr_assert(!frozenref_mi_try_get(space, object + at), "%zu MiB", at / MIB);
+	assert_destroys(space);
+}
+
+/* More granules than the window of a registry shows: the space knows its leaves by itself. */
+Test(mi_object, large_zones)
+{
+	enum { COUNT = 10000 };
+	struct frozenref_mi_space_config config = default_config();
+	static unsigned char *objects[COUNT];
+	struct frozenref_mi_space *space;
+	uint64_t random = 3;
+
+	config.bytes = (size_t)16384 * MIB;
+	config.granule_shift = 4;
+	space = make_space(&config);
+	for (unsigned i = 0; i < COUNT; i++)
+		objects[i] = make_object(space, i % 16 ? 16 : 5000, 1);
+	for (unsigned i = 0; i < COUNT; i++)
+		assert_found(space, objects[i], i % 16 ? 16 : 5000);
+	for (unsigned i = 0; i < COUNT; i++)
+		cr_assert(frozenref_mi_put(space, objects[i]));
+	for (int i = 0; i < 1000000; i++) {
+		random = random * UINT64_C(6364136223846793005) + 1442695040888963407u;
+		cr_assert(!frozenref_mi_try_get(
+			space, (void *)(space->first + (random >> 13) % (2 * space->zone_bytes))));
+	}
+	assert_destroys(space);
+}
+
 Test(mi_object, aligned)
 {
 	struct frozenref_mi_space *space = make_default_space();
