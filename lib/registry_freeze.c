@@ -7,6 +7,7 @@
 #include <errno.h>
 
 #include "registry.h"
+#include "wait.h"
 
 /* -------------------------------------------------------------------------------------- erase */
 
@@ -59,6 +60,8 @@ static int try_erase(struct frozenref_registry *reg, struct frozenref_slot *head
 
 int frozenref_registry_erase(struct frozenref_registry *reg, uint64_t pfn)
 {
+	/* Only so long: in a child, nobody may be left to finish what was going on at the fork. */
+	unsigned waits = 10000;
 	int err;
 
 	if (!reg)
@@ -72,6 +75,12 @@ int frozenref_registry_erase(struct frozenref_registry *reg, uint64_t pfn)
 		if (!head || flags & FROZENREF__SLOT_ERASED)
 			return -ENOENT;
 		err = try_erase(reg, head, flags);
+		/* A replace has it: no owner whom the caller could ask for the object, or wait for. */
+		if (err == -EBUSY && flags & FROZENREF__SLOT_REPLACE && waits) {
+			FROZENREF__WAIT();
+			waits--;
+			err = -EAGAIN;
+		}
 	} while (err == -EAGAIN);
 	return err;
 }

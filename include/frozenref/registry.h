@@ -130,7 +130,8 @@ frozenref_registry_alloc_frozen(struct frozenref_registry *reg, uint64_t first, 
 /*
  * Takes an object out, through any of its pfns: lookups miss it from now on, the registry's own
  * reference is dropped, holders keep theirs. -ENOENT: nothing there, or erased already; -EBUSY: an
- * owner holds it frozen; -ERANGE, -EINVAL. Of an erase and a freeze that meet only one succeeds.
+ * owner holds it frozen; -ERANGE, -EINVAL. Of an erase and a freeze that meet only one succeeds; a
+ * frozenref_slot_replace() is waited for.
  */
 FROZENREF__API int frozenref_registry_erase(struct frozenref_registry *reg, uint64_t pfn);
 
@@ -260,9 +261,10 @@ FROZENREF__API void frozenref_slot_set_object(struct frozenref_registry *reg,
 					      struct frozenref_slot *slot, void *object);
 
 /*
- * The three in one, for payloads that nobody writes: lookups wait instead of missing. -EBUSY, and
- * nothing changed: others hold references, or it is erased or frozen. -EINVAL: NULL, or a count out
- * of range. *old_object, unless NULL, becomes the object before, which is the caller's now.
+ * The three in one, for payloads that nobody writes: lookups and erases wait instead of failing.
+ * -EBUSY, and nothing changed: others hold references, or it is erased or frozen. -EINVAL: NULL, or
+ * a count out of range. *old_object, unless NULL, becomes the object before, which is the caller's
+ * now.
  */
 FROZENREF__API FROZENREF__MUST_CHECK int frozenref_slot_replace(struct frozenref_registry *reg,
 								struct frozenref_slot *slot,

@@ -88,6 +88,17 @@ int erase_unheld(struct frozenref_registry *reg, uint64_t pfn)
 	return erase_careless(reg, pfn, false);
 }
 
+/* Takes a replace for an owner. */
+int erase_impatiently(struct frozenref_registry *reg, uint64_t pfn)
+{
+	struct frozenref_slot *slot = frozenref_registry_slot(reg, pfn);
+
+	if (slot && frozenref__load32(&slot->flags, acquire) & FROZENREF__SLOT_REPLACE &&
+	    frozenref_is_frozen(&slot->ref))
+		return -EBUSY;
+	return frozenref_registry_erase(reg, pfn);
+}
+
 /* Gets whatever is on the pfn now. */
 struct frozenref_slot *try_get_handle_any(struct frozenref_registry *reg,
 					  struct frozenref_handle handle)

@@ -16,6 +16,7 @@ bool try_get_checked_first(frozenref_t *ref);
 int insert_used_first(struct frozenref_registry *reg, uint64_t pfn, void *object);
 int erase_under_freezer(struct frozenref_registry *reg, uint64_t pfn);
 int erase_unheld(struct frozenref_registry *reg, uint64_t pfn);
+int erase_impatiently(struct frozenref_registry *reg, uint64_t pfn);
 struct frozenref_slot *try_get_handle_any(struct frozenref_registry *reg,
 					  struct frozenref_handle handle);
 struct frozenref_slot *try_get_handle_any_slot(struct frozenref_registry *reg,

@@ -334,6 +334,8 @@ const struct mutant mutants[] = {
 		       .kind = MODEL_STORE } } },
 	{ .name = "erase: no reference under a freezer", .scenario = "reg-erase-or-freeze",
 	  .calls = { .erase = erase_unheld } },
+	{ .name = "erase: takes a replace for an owner", .scenario = "reg-replace-erase",
+	  .calls = { .erase = erase_impatiently } },
 	{ .name = "erase: takes any frozen word for an owner's", .scenario = "reg-erase-or-hand",
 	  .rules = { { .action = MUTANT_SKIP, .argument = BUSY_HEAD, .function = "has_owner",
 		       .kind = MODEL_LOAD, .text = "&head->flags" } } },

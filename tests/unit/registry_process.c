@@ -203,19 +203,28 @@ static void *replace_all_the_time(void *arg)
 
 enum { MISSED = 99 };
 
-/* Nobody is left to finish a replace that was going on: a lookup finds it frozen, and must end. */
-static int look_up_in_child(void)
+/*
+ * Nobody is left to finish a replace that was going on: a lookup finds it frozen, and must end, and
+ * so must an erase.
+ */
+static int look_up_and_erase_in_child(void)
 {
 	struct frozenref_slot *slot;
+	int err;
 
 	end_if_hanging();
 	slot = frozenref_registry_try_get(reg, 1);
-	if (!slot)
-		return frozenref_registry_state(reg, 1) == FROZENREF_FROZEN ? MISSED : 1;
-	return frozenref_slot_put(reg, slot) ? 2 : 0;
+	if (!slot && frozenref_registry_state(reg, 1) != FROZENREF_FROZEN)
+		return 1;
+	if (slot && frozenref_slot_put(reg, slot))
+		return 2;
+	err = frozenref_registry_erase(reg, 1);
+	if (slot)
+		return err ? 3 : 0;
+	return err == -EBUSY ? MISSED : 4;
 }
 
-Test(registry_process, lookups_in_a_child_end_though_a_replace_does_not)
+Test(registry_process, calls_in_a_child_end_though_a_replace_does_not)
 {
 	pthread_t thread;
 	unsigned missed = 0;
@@ -225,7 +234,7 @@ Test(registry_process, lookups_in_a_child_end_though_a_replace_does_not)
 	cr_assert(pthread_create(&thread, NULL, replace_all_the_time, NULL) == 0);
 	/* Where others want the processor, too, each that misses takes long. */
 	for (unsigned i = 0; i < 50 && missed < 2; i++) {
-		int result = run_in_child(look_up_in_child);
+		int result = run_in_child(look_up_and_erase_in_child);
 
 		cr_assert(result == 0 || result == MISSED, "result %d", result);
 		missed += result == MISSED;
