@@ -103,6 +103,17 @@ static void run_random(void)
 	}
 }
 
+/* Not by stdio, which would remember where the first input of AFL++'s has ended. */
+static size_t read_stdin(void)
+{
+	size_t used = 0;
+	ssize_t got;
+
+	while ((got = read(STDIN_FILENO, buffer + used, sizeof(buffer) - used)) > 0)
+		used += (size_t)got;
+	return used;
+}
+
 /* AFL++ runs many inputs in one process, where its compiler has said so. */
 static void run_stdin(void)
 {
@@ -110,7 +121,7 @@ static void run_stdin(void)
 	__AFL_INIT();
 	while (__AFL_LOOP(10000))
 #endif
-		run(fread(buffer, 1, sizeof(buffer), stdin));
+		run(read_stdin());
 }
 
 static void run_corpus(const char *program)
