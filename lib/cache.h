@@ -2,9 +2,9 @@
 /*
  * A cache as lib/ knows it: slabs in one reserved range, and magazines before them.
  *
- * Used by cache.c, cache_slab.c, cache_lookup.c, cache_debug.c and magazine.c, and by index.c for
- * the sake of the forks. The range holds, one behind the other and each committed from its
- * beginning as it is needed,
+ * Used by cache*.c and magazine*.c; by index.c, to see whether nodes are stable, and by
+ * index_lookup.c for the numbers of objects. The range holds, one behind the other and each
+ * committed from its beginning as it is needed,
  *
  *	objects		slabs of a power of two of bytes, each with per_slab objects from its start
  *	slabs		a struct slab for each, with a bit for each free object
@@ -123,7 +123,7 @@ struct cache {
 	struct thread_cache *threads; /* under the global lock */
 	uint32_t nr_threads;	      /* likewise, but it is read without */
 
-	pthread_mutex_t *lock; /* for what follows; see the top of magazine.c */
+	pthread_mutex_t *lock; /* for what follows; see magazine.h */
 	uint32_t nr_slabs;     /* ever populated: only these have a struct slab */
 	uint32_t absent;       /* lists of slabs, by their first one's number */
 	uint32_t empty;	       /* nothing allocated */
@@ -228,7 +228,7 @@ bool frozenref__slabs_are_empty(struct cache *cache);
 /* Locked: makes room for a generation for each object; 0 or -ENOMEM. */
 int frozenref__slabs_add_generations(struct cache *cache);
 
-/* -- magazine.c -- */
+/* -- magazine_thread.c -- */
 
 /* A place among all caches, so that threads find their magazines; 0 or a negative errno. */
 int frozenref__magazines_create(struct cache *cache);

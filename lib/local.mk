@@ -18,6 +18,9 @@ lib_libfrozenref_la_SOURCES = \
 	lib/index_lookup.c \
 	lib/index_resize.c \
 	lib/magazine.c \
+	lib/magazine.h \
+	lib/magazine_depot.c \
+	lib/magazine_thread.c \
 	lib/misuse.h \
 	lib/peek.h \
 	lib/owned.h \

@@ -92,6 +92,8 @@ tests_unit_libfailing_la_SOURCES = \
 	lib/cache_slab.c \
 	lib/fork.c \
 	lib/magazine.c \
+	lib/magazine_depot.c \
+	lib/magazine_thread.c \
 	lib/ref.c
 if HOST_WINDOWS
 tests_unit_libfailing_la_SOURCES += lib/backend_win32.c
