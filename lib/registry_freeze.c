@@ -5,6 +5,7 @@
  * Called by programs. Relies on the protocol at the top of registry.c.
  */
 #include <errno.h>
+#include <time.h>
 
 #include "registry.h"
 #include "wait.h"
@@ -60,8 +61,7 @@ static int try_erase(struct frozenref_registry *reg, struct frozenref_slot *head
 
 int frozenref_registry_erase(struct frozenref_registry *reg, uint64_t pfn)
 {
-	/* Only so long: in a child, nobody may be left to finish what was going on at the fork. */
-	unsigned waits = 10000;
+	uint64_t deadline = 0;
 	int err;
 
 	if (!reg)
@@ -76,11 +76,9 @@ int frozenref_registry_erase(struct frozenref_registry *reg, uint64_t pfn)
 			return -ENOENT;
 		err = try_erase(reg, head, flags);
 		/* A replace has it: no owner whom the caller could ask for the object, or wait for. */
-		if (err == -EBUSY && flags & FROZENREF__SLOT_REPLACE && waits) {
-			FROZENREF__WAIT();
-			waits--;
+		if (err == -EBUSY && flags & FROZENREF__SLOT_REPLACE &&
+		    frozenref__wait_for_replace(&deadline))
 			err = -EAGAIN;
-		}
 	} while (err == -EAGAIN);
 	return err;
 }
@@ -191,6 +189,22 @@ void frozenref_slot_set_object(struct frozenref_registry *reg, struct frozenref_
 	frozenref__storeptr(&slot->object.address, (uintptr_t)object, relaxed);
 	/* For the caller's writes to memory that a peek at its last user may still be reading. */
 	frozenref__fence(release);
+}
+
+bool frozenref__wait_for_replace(uint64_t *deadline)
+{
+	struct timespec time;
+	uint64_t now;
+
+	FROZENREF__WAIT();
+	/* Relaxed: it changes at a fork alone. */
+	if (!frozenref__load32(&frozenref__forks, relaxed))
+		return true;
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	now = (uint64_t)time.tv_sec * 1000 + (uint64_t)time.tv_nsec / 1000000;
+	if (!*deadline)
+		*deadline = now + 100;
+	return now < *deadline;
 }
 
 int frozenref_slot_replace(struct frozenref_registry *reg, struct frozenref_slot *slot,

@@ -7,7 +7,6 @@
  */
 #include "peek.h"
 #include "registry.h"
-#include "wait.h"
 
 /* ------------------------------------------------------------------------------------ finding */
 
@@ -84,8 +83,7 @@ static struct frozenref_slot *get_head(struct frozenref_registry *reg, uint64_t 
 {
 	/* Only so many: a misused put can leave a word frozen under flags that look live. */
 	unsigned tries = 16;
-	/* Only so long: in a child, nobody may be left to finish what was going on at the fork. */
-	unsigned waits = 10000;
+	uint64_t deadline = 0;
 
 	while (tries) {
 		uint32_t flags;
@@ -93,11 +91,9 @@ static struct frozenref_slot *get_head(struct frozenref_registry *reg, uint64_t 
 
 		if (!head || flags & FROZENREF__SLOT_ERASED)
 			return NULL;
-		if (FROZENREF__UNLIKELY(flags & FROZENREF__SLOT_REPLACE && waits)) {
-			FROZENREF__WAIT();
-			waits--;
+		if (FROZENREF__UNLIKELY(flags & FROZENREF__SLOT_REPLACE) &&
+		    frozenref__wait_for_replace(&deadline))
 			continue;
-		}
 		/* A freeze that is only being tried does not keep anybody out. */
 		if (flags & FROZENREF__SLOT_BUSY && frozenref_is_frozen(&head->ref))
 			return NULL;

@@ -19,10 +19,7 @@ static inline bool is_emulated(void)
 	return getenv("FROZENREF_TEST_EMULATED") != NULL;
 }
 
-/*
- * In a child of a test: one that hangs is ended, and is never taken for one on a slow machine. A
- * lookup may yield to others some thousand times, which on a busy processor can take 100 s.
- */
+/* In a child of a test: one that hangs is ended, and is never taken for one on a slow machine. */
 static inline void end_if_hanging(void)
 {
 	(void)alarm(1200);

@@ -232,7 +232,7 @@ Test(registry_process, calls_in_a_child_end_though_a_replace_does_not)
 	reg = make_default_registry();
 	cr_assert(frozenref_registry_insert(reg, 1, objects) == 0);
 	cr_assert(pthread_create(&thread, NULL, replace_all_the_time, NULL) == 0);
-	/* Where others want the processor, too, each that misses takes long. */
+	/* Each that misses takes a while. */
 	for (unsigned i = 0; i < 50 && missed < 2; i++) {
 		int result = run_in_child(look_up_and_erase_in_child);
 
@@ -241,6 +241,40 @@ Test(registry_process, calls_in_a_child_end_though_a_replace_does_not)
 	}
 	frozenref__store32(&stop, 1, relaxed);
 	pthread_join(thread, NULL);
+	cr_assert(frozenref_registry_erase(reg, 1) == 0);
+	assert_destroys(reg);
+}
+
+/* The same for sure: the mark of a replace is made by hand, on what nobody in the child owns. */
+static int meet_a_replace_in_child(void)
+{
+	uint64_t skipped = 0;
+
+	end_if_hanging();
+	if (frozenref_registry_try_get(reg, 1) || frozenref_registry_try_get(reg, 2))
+		return 1;
+	if (frozenref_registry_state(reg, 1) != FROZENREF_FROZEN)
+		return 2;
+	if (frozenref_registry_erase(reg, 2) != -EBUSY)
+		return 3;
+	if (frozenref_registry_erase_range(reg, 0, 9, &skipped) != 0 || skipped != 1)
+		return 4;
+	return frozenref_registry_insert(reg, 1, objects) == -EEXIST ? 0 : 5;
+}
+
+Test(registry_process, calls_in_a_child_give_up_a_replace)
+{
+	struct frozenref_slot *slot;
+	int result;
+
+	reg = make_default_registry();
+	cr_assert(frozenref_registry_insert_range(reg, 1, 2, objects) == 0);
+	slot = frozenref_registry_slot(reg, 1);
+	cr_assert(frozenref_slot_freeze(reg, slot, 1));
+	__atomic_fetch_or(&slot->flags, FROZENREF__SLOT_REPLACE, __ATOMIC_RELEASE);
+	result = run_in_child(meet_a_replace_in_child);
+	cr_assert(result == 0, "result %d", result);
+	frozenref_slot_unfreeze(reg, slot, 1);
 	cr_assert(frozenref_registry_erase(reg, 1) == 0);
 	assert_destroys(reg);
 }
