@@ -298,6 +298,7 @@ Test(cache_debug, the_default_handler_says_it_and_aborts)
 {
 	struct frozenref_cache *cache = make_debug_cache("a cache of things");
 	struct object *object = alloc_object(cache);
+	const char *end;
 	char said[2000];
 	char address[40];
 	int status = free_twice_in_child(cache, object, said, sizeof(said));
@@ -309,8 +310,9 @@ Test(cache_debug, the_default_handler_says_it_and_aborts)
 	cr_assert(strstr(said, "FREE_TWICE") != NULL, "'%s'", said);
 	cr_assert(strstr(said, "a cache of things") != NULL, "'%s'", said);
 	cr_assert(strstr(said, address) != NULL, "no %s in '%s'", address, said);
-	/* One line. */
-	cr_assert(strchr(said, '\n') != NULL && strchr(said, '\n')[1] == '\0', "'%s'", said);
+	/* One line, behind which an emulator may add what it thinks of the signal. */
+	end = strchr(said, '\n');
+	cr_assert(end && (end[1] == '\0' || is_emulated()), "'%s'", said);
 	frozenref_cache_free(cache, object);
 	assert_quiet_end(cache);
 }
