@@ -10,6 +10,7 @@ frozenrefinclude_HEADERS = \
 	include/frozenref/frozenref.h \
 	include/frozenref/frozenref.hpp \
 	include/frozenref/index.h \
+	include/frozenref/index.hpp \
 	include/frozenref/probe.h \
 	include/frozenref/ref.h \
 	include/frozenref/ref.hpp \

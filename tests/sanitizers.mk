@@ -7,7 +7,7 @@
 # not compiled again.
 
 runtime_tests = $(unit_programs) $(stress_programs) $(mi_stress_programs) $(fuzz_programs) \
-	$(cxx_programs)
+	$(cxx_programs) $(mi_cxx_programs)
 
 EXTRA_DIST += tests/check-build.sh tests/sanitizers.mk
 

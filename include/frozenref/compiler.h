@@ -23,10 +23,11 @@
 # define FROZENREF__END_DECLS
 #endif
 
+/* C++ would expect any function to throw, and write instructions for it at each call. */
 #if defined(_WIN32)
-# define FROZENREF__API
+# define FROZENREF__API __attribute__((nothrow))
 #else
-# define FROZENREF__API __attribute__((visibility("default")))
+# define FROZENREF__API __attribute__((visibility("default"), nothrow))
 #endif
 
 #if defined(FROZENREF_NO_INLINE) || defined(FROZENREF__EMIT_SYMBOLS)

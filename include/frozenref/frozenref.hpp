@@ -16,6 +16,7 @@
 
 #include <frozenref/frozenref.h>
 #include <frozenref/cache.hpp>
+#include <frozenref/index.hpp>
 #include <frozenref/ref.hpp>
 #include <frozenref/registry.hpp>
 

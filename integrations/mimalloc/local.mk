@@ -5,7 +5,7 @@ EXTRA_DIST += integrations/mimalloc/README.md integrations/mimalloc/libfrozenref
 include integrations/mimalloc/tests/local.mk
 
 if HAVE_MIMALLOC
-frozenrefinclude_HEADERS += include/frozenref/mimalloc.h
+frozenrefinclude_HEADERS += include/frozenref/mimalloc.h include/frozenref/mimalloc.hpp
 pkgconfig_DATA += integrations/mimalloc/frozenref-mimalloc.pc
 
 lib_LTLIBRARIES += integrations/mimalloc/libfrozenref-mimalloc.la
@@ -34,5 +34,5 @@ endif
 EXTRA_integrations_mimalloc_libfrozenref_mimalloc_la_DEPENDENCIES = \
 	integrations/mimalloc/libfrozenref-mimalloc.map
 else
-EXTRA_DIST += include/frozenref/mimalloc.h
+EXTRA_DIST += include/frozenref/mimalloc.h include/frozenref/mimalloc.hpp
 endif

@@ -75,7 +75,7 @@ meson install -C "$work/subproject" --destdir "$work/meson" >"$work/log" 2>&1 ||
 	fail "meson install"
 }
 for tree in stage meson; do
-	find "$work/$tree" -path '*/include/frozenref/*.h*' ! -name mimalloc.h | sed 's|.*/||' | sort >"$work/$tree.headers"
+	find "$work/$tree" -path '*/include/frozenref/*.h*' ! -name 'mimalloc.h*' | sed 's|.*/||' | sort >"$work/$tree.headers"
 done
 [ -s "$work/meson.headers" ] || fail "meson install installs no headers"
 diff "$work/stage.headers" "$work/meson.headers" || fail "meson install installs other headers"

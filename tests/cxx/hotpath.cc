@@ -7,6 +7,7 @@
  * a move would do: what the test must find to differ.
  */
 #include <frozenref/frozenref.hpp>
+#include <frozenref/mimalloc.hpp>
 
 #include <utility>
 
@@ -15,20 +16,42 @@ struct page {
 	frozenref_t refs;
 };
 
-extern "C" void end_page(page *page);
+/* As the library's own functions are: else each call of it would have a way out by exception. */
+extern "C" void end_page(page *page) noexcept;
 
 template <> struct frozenref::traits<page> : frozenref::member_traits<page, &page::refs, end_page> {
+};
+
+template <> struct frozenref::index_traits<page> {
+	using key_type = long;
+	static long key(const page &object) noexcept
+	{
+		return object.value;
+	}
+	static uint64_t hash(long key) noexcept
+	{
+		return static_cast<uint64_t>(key) * 0x9e3779b97f4a7c15u;
+	}
 };
 
 using page_ref = frozenref::ref<page>;
 using page_cached = frozenref::cache_ref<page>;
 using page_slot = frozenref::basic_slot_ref<page>;
+using page_index = frozenref::cache_index<page>;
+using page_found = frozenref::mi_ref<page>;
+using page_made = frozenref::mi_claim<page>;
 
 /* Two words that no argument register holds: where a function keeps what it is given. */
 struct kept {
 	page *object;
 	frozenref_registry *registry;
 	frozenref_slot *slot;
+};
+
+/* What a page_index has. */
+struct table {
+	frozenref_cache *cache;
+	frozenref_index *index;
 };
 
 extern "C" {
@@ -45,6 +68,18 @@ bool hot_cache_put(frozenref_cache *cache, page *object);
 bool hot_slot_take(frozenref_registry *registry, uint64_t pfn, kept *where);
 bool hot_slot_drop(kept *where);
 frozenref_slot *hot_slot_publish(frozenref_registry *registry, frozenref_slot *slot);
+/* These compilers may call or inline as they like, and would not choose alike. */
+__attribute__((flatten)) bool hot_mi_read(frozenref_mi_space *space, const void *address,
+					  long *value);
+__attribute__((flatten)) bool hot_mi_put(frozenref_mi_space *space, page *object);
+page *hot_mi_make(frozenref_mi_space *space, long value);
+#ifdef BY_HAND
+bool hot_index_read(const table *pages, long key, frozenref_t **refs);
+page *hot_index_insert(const table *pages, page *object);
+#else
+bool hot_index_read(const page_index *pages, long key, frozenref_t **refs);
+page *hot_index_insert(const page_index *pages, page *object);
+#endif
 }
 
 #ifdef CONTROL
@@ -169,6 +204,58 @@ frozenref_slot *hot_slot_publish(frozenref_registry *registry, frozenref_slot *s
 	return slot;
 }
 
+bool hot_index_read(const table *pages, long key, frozenref_t **refs)
+{
+	uint64_t hash = frozenref::index_traits<page>::hash(key);
+	page *held = static_cast<page *>(frozenref_index_try_get(pages->index, hash, &key));
+
+	if (!held)
+		return false;
+	*refs = &held->refs;
+	frozenref_cache_put(pages->cache, held);
+	return true;
+}
+
+page *hot_index_insert(const table *pages, page *object)
+{
+	long key = object->value;
+	uint64_t hash = frozenref::index_traits<page>::hash(key);
+
+	void *kept = frozenref_index_get_or_insert(pages->index, hash, &key, object);
+
+	if (object)
+		frozenref_cache_put(pages->cache, object);
+	return static_cast<page *>(kept);
+}
+
+bool hot_mi_read(frozenref_mi_space *space, const void *address, long *value)
+{
+	page *held = static_cast<page *>(frozenref_mi_try_get(space, address));
+
+	if (!held)
+		return false;
+	*value = held->value;
+	frozenref_mi_put(space, held);
+	return true;
+}
+
+bool hot_mi_put(frozenref_mi_space *space, page *object)
+{
+	return object && frozenref_mi_put(space, object);
+}
+
+page *hot_mi_make(frozenref_mi_space *space, long value)
+{
+	page *made = static_cast<page *>(frozenref_mi_malloc(space, sizeof(*made)));
+
+	if (!made)
+		return nullptr;
+	*made = page();
+	made->value = value;
+	frozenref_mi_unfreeze(space, made, 1);
+	return made;
+}
+
 #else
 
 page *hot_get(page *object)
@@ -272,6 +359,52 @@ frozenref_slot *hot_slot_publish(frozenref_registry *registry, frozenref_slot *s
 
 	moved.unfreeze();
 	return slot;
+}
+
+bool hot_index_read(const page_index *pages, long key, frozenref_t **refs)
+{
+	page_cached held = pages->try_get(key);
+
+	if (!held)
+		return false;
+	page_cached moved = pass(held);
+	*refs = &moved->refs;
+	return true;
+}
+
+page *hot_index_insert(const page_index *pages, page *object)
+{
+	page_cached mine = page_cached::adopt(pages->cache(), object);
+	page_cached kept = pages->get_or_insert(mine);
+
+	return pass(kept).release();
+}
+
+bool hot_mi_read(frozenref_mi_space *space, const void *address, long *value)
+{
+	page_found held = page_found::try_get(space, address);
+
+	if (!held)
+		return false;
+	page_found moved = pass(held);
+	*value = moved->value;
+	return true;
+}
+
+bool hot_mi_put(frozenref_mi_space *space, page *object)
+{
+	return page_found::adopt(space, object).reset();
+}
+
+page *hot_mi_make(frozenref_mi_space *space, long value)
+{
+	page_made made = page_made::make(space);
+
+	if (!made)
+		return nullptr;
+	made->value = value;
+	page_found held = made.publish();
+	return pass(held).release();
 }
 
 #endif

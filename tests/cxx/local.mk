@@ -6,6 +6,8 @@ if HAVE_CXX
 cxx_programs = \
 	tests/cxx/caches \
 	tests/cxx/caches_bare \
+	tests/cxx/index \
+	tests/cxx/index_bare \
 	tests/cxx/refs \
 	tests/cxx/refs_bare \
 	tests/cxx/slots \
@@ -24,6 +26,12 @@ tests_cxx_caches_LDADD = $(cxx_libs)
 tests_cxx_caches_bare_SOURCES = $(tests_cxx_caches_SOURCES)
 tests_cxx_caches_bare_CXXFLAGS = $(cxx_bare)
 tests_cxx_caches_bare_LDADD = $(cxx_libs)
+
+tests_cxx_index_SOURCES = tests/cxx/check.h tests/cxx/index.cc
+tests_cxx_index_LDADD = $(cxx_libs)
+tests_cxx_index_bare_SOURCES = $(tests_cxx_index_SOURCES)
+tests_cxx_index_bare_CXXFLAGS = $(cxx_bare)
+tests_cxx_index_bare_LDADD = $(cxx_libs)
 
 tests_cxx_refs_SOURCES = tests/cxx/check.h tests/cxx/refs.cc
 tests_cxx_refs_LDADD = $(cxx_libs)

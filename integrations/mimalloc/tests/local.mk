@@ -47,6 +47,19 @@ integrations_mimalloc_tests_stress_CFLAGS = $(AM_CFLAGS)
 integrations_mimalloc_tests_stress_LDADD = $(mi_libs)
 mi_stress_programs = integrations/mimalloc/tests/stress
 
+if HAVE_CXX
+mi_cxx_programs = \
+	integrations/mimalloc/tests/values \
+	integrations/mimalloc/tests/values_bare
+endif
+integrations_mimalloc_tests_values_SOURCES = integrations/mimalloc/tests/values.cc tests/cxx/check.h
+integrations_mimalloc_tests_values_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tests/cxx
+integrations_mimalloc_tests_values_LDADD = $(mi_libs) -lpthread
+integrations_mimalloc_tests_values_bare_SOURCES = $(integrations_mimalloc_tests_values_SOURCES)
+integrations_mimalloc_tests_values_bare_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tests/cxx
+integrations_mimalloc_tests_values_bare_CXXFLAGS = $(cxx_bare)
+integrations_mimalloc_tests_values_bare_LDADD = $(mi_libs) -lpthread
+
 # Run by those of tests/bench.
 integrations_mimalloc_tests_bench_mimalloc_SOURCES = $(bench_harness) tests/bench/random.h \
 	integrations/mimalloc/tests/bench.c
@@ -57,6 +70,7 @@ mi_bench_programs = integrations/mimalloc/tests/bench_mimalloc
 EXTRA_PROGRAMS += $(mi_bench_programs)
 CLEANFILES += $(mi_bench_programs)
 
-check_PROGRAMS += $(mi_unit_programs) $(mi_stress_programs) integrations/mimalloc/tests/loading
-TESTS += $(mi_unit_programs) $(mi_stress_programs) $(mi_scripts)
+check_PROGRAMS += $(mi_unit_programs) $(mi_stress_programs) $(mi_cxx_programs) \
+	integrations/mimalloc/tests/loading
+TESTS += $(mi_unit_programs) $(mi_stress_programs) $(mi_cxx_programs) $(mi_scripts)
 endif
