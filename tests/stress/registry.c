@@ -281,6 +281,11 @@ static void end(struct stress_thread *sums)
 	}
 }
 
+static bool enough(const struct stress_thread *sums)
+{
+	return sums->counts[HITS] && sums->counts[EVICTIONS] && sums->counts[RELEASES];
+}
+
 int main(int argc, char **argv)
 {
 	struct stress_options options = stress_parse(argc, argv, 1);
@@ -291,7 +296,7 @@ int main(int argc, char **argv)
 	config.release = release;
 	config.arg = &alive;
 	stress_check(frozenref_registry_create(&reg, &config) == 0);
-	sums = stress_run(&options, step);
+	sums = stress_run(&options, step, enough);
 	end(&sums);
 	frozenref_registry_stats(reg, &stats);
 	stress_report("registry", &options, &sums, names);
@@ -301,7 +306,5 @@ int main(int argc, char **argv)
 	stress_check(sums.counts[LIFETIMES] ==
 		     sums.counts[RELEASES] + sums.counts[EVICTIONS] + sums.counts[GIVEN_UP]);
 	stress_check(frozenref_registry_destroy(reg) == 0);
-	/* A run in which nothing raced has tested nothing. */
-	stress_check(sums.counts[HITS] && sums.counts[EVICTIONS] && sums.counts[RELEASES]);
 	return 0;
 }

@@ -33,9 +33,14 @@ uint64_t stress_random(struct stress_thread *thread);
 /*
  * Runs step() on all threads until the time is over; returns the sums of their counts. One
  * run after another, not at once.
+ *
+ * A run in which nothing raced has tested nothing, and how far a busy machine gets is luck: so the
+ * threads go on until enough() says of the sums that what matters has happened. After minutes it
+ * never will, and that is a failure. NULL: it is the time that matters.
  */
 struct stress_thread stress_run(const struct stress_options *options,
-				void (*step)(struct stress_thread *));
+				void (*step)(struct stress_thread *),
+				bool (*enough)(const struct stress_thread *sums));
 
 /* Prints what the run did, one line; names[i] belongs to counts[i], up to a NULL. */
 void stress_report(const char *subject, const struct stress_options *options,

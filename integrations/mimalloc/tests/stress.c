@@ -186,6 +186,11 @@ static void step(struct stress_thread *thread)
 		look_up(thread);
 }
 
+static bool enough(const struct stress_thread *sums)
+{
+	return sums->counts[FOUND] && sums->counts[LAST] && sums->counts[FROZEN];
+}
+
 /* Everything ends, and nothing is left in the registries or in mimalloc. */
 static void run(const struct stress_options *options, const char *subject, unsigned flags)
 {
@@ -197,7 +202,7 @@ static void run(const struct stress_options *options, const char *subject, unsig
 	config.flags = flags;
 	released = 0;
 	stress_check(frozenref_mi_space_create(&space, &config) == 0);
-	sums = stress_run(options, step);
+	sums = stress_run(options, step, enough);
 	for (unsigned i = 0; i < SHARED; i++) {
 		if (shared[i])
 			frozenref_mi_put(space, (void *)shared[i]);
