@@ -2,7 +2,7 @@
 /*
  * What tests ask of the process they run in.
  *
- * Used by the unit tests; relies on /proc/self/smaps_rollup, where there is one.
+ * Used by the unit tests; relies on /proc/self, where there is one.
  */
 #ifndef FROZENREF_TESTS_UNIT_PROCESS_H
 #define FROZENREF_TESTS_UNIT_PROCESS_H
@@ -55,7 +55,27 @@ static inline bool is_instrumented(void)
 	return is_emulated() || (preloaded && strstr(preloaded, "vgpreload"));
 }
 
-/* In bytes; 0 where the system does not tell. */
+/* A line of /proc/self/status that is in KiB; -1 where there is none. */
+static inline long kib_of(const char *name)
+{
+	FILE *file = fopen("/proc/self/status", "r");
+	size_t length = strlen(name);
+	char line[256];
+	long kib = -1;
+
+	while (file && fgets(line, sizeof(line), file)) {
+		if (strncmp(line, name, length) == 0 && line[length] == ':')
+			kib = strtol(line + length + 1, NULL, 10);
+	}
+	if (file)
+		(void)fclose(file);
+	return kib;
+}
+
+/*
+ * In bytes; 0 where the system does not tell. Not the VmRSS of kib_of(), which the kernel estimates:
+ * on many processors it may be wrong by megabytes.
+ */
 static inline size_t resident_memory(void)
 {
 	FILE *file = fopen("/proc/self/smaps_rollup", "r");

@@ -32,8 +32,8 @@ Test(registry_trim, gives_memory_back)
 	cr_assert(frozenref_registry_erase(reg, 0) == 0);
 	purged = frozenref_registry_trim(reg);
 	cr_assert(purged == pages * sizeof(struct frozenref_slot), "%zu bytes", purged);
-	cr_assert(!full || full - resident_memory() > purged / 10 * 9, "%zu of %zu",
-		  full - resident_memory(), purged);
+	cr_assert(!full || is_instrumented() || resident_memory() < full - purged / 10 * 9,
+		  "%zu of %zu", resident_memory(), full);
 	assert_state(reg, 40 * LEAF, FROZENREF_LIVE);
 	cr_assert(frozenref_registry_trim(reg) == 0);
 
@@ -235,7 +235,7 @@ static int use_in_child(struct frozenref_registry *reg)
 	return frozenref_registry_destroy(reg) == 0 ? 0 : 4;
 }
 
-Test(registry_trim, goes_on_in_a_forked_child, .timeout = 60)
+Test(registry_trim, goes_on_in_a_forked_child, .timeout = 600)
 {
 	struct trimmer trimmer = { .reg = make_default_registry() };
 	pthread_t thread;

@@ -113,6 +113,17 @@ static inline int dirfd(DIR *directory)
 	WINDOWS_SKIP("dirfd");
 }
 
+struct stat;
+
+static inline int fstatat(int directory, const char *path, struct stat *status, int flags)
+{
+	(void)directory;
+	(void)path;
+	(void)status;
+	(void)flags;
+	WINDOWS_SKIP("fstatat");
+}
+
 static inline int unlinkat(int directory, const char *path, int flags)
 {
 	(void)directory;
