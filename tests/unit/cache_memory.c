@@ -110,7 +110,7 @@ static void *fail_once(void *arg)
 	return NULL;
 }
 
-Test(cache_memory, each_malloc_may_fail, .timeout = 120)
+Test(cache_memory, each_malloc_may_fail, .timeout = 600)
 {
 	unsigned call = 1;
 	unsigned step = is_instrumented() ? 3 : 1;
@@ -138,7 +138,7 @@ static void *fail_for_ever(void *arg)
 	return NULL;
 }
 
-Test(cache_memory, caches_work_without_malloc, .timeout = 120)
+Test(cache_memory, caches_work_without_malloc, .timeout = 600)
 {
 	for (unsigned call = 1; call < 20; call++)
 		in_thread(fail_for_ever, &call);
@@ -267,7 +267,7 @@ static bool fork_once(unsigned call)
 	return meeting.calls >= call;
 }
 
-Test(cache_memory, any_call_may_be_forked, .timeout = 240)
+Test(cache_memory, any_call_may_be_forked, .timeout = 600)
 {
 	unsigned step = is_instrumented() ? 3 : 1;
 	unsigned call = 1;

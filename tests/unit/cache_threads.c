@@ -120,7 +120,7 @@ static void check_stable_bytes(unsigned flags)
 	assert_destroys(shared.cache);
 }
 
-Test(cache_threads, stable_bytes_outlive_objects, .timeout = 120)
+Test(cache_threads, stable_bytes_outlive_objects, .timeout = 600)
 {
 	check_stable_bytes(0);
 	check_stable_bytes(FROZENREF_CACHE_DEBUG);
@@ -184,7 +184,7 @@ static void clear_at_release(void *object, void *arg)
 	write_words(object, 0);
 }
 
-Test(cache_threads, peeks_copy_whole_objects, .timeout = 120)
+Test(cache_threads, peeks_copy_whole_objects, .timeout = 600)
 {
 	struct frozenref_cache_config config = default_config();
 
@@ -265,7 +265,7 @@ static void visit_and_put(void *object, enum frozenref_state state, void *arg)
  * Large objects, so that there are many slabs, and the last put of some is the walk's. In the end,
  * at a quiet point, each object is visited, and may be freed by who visits.
  */
-Test(cache_threads, walks_go_on_under_allocs_and_trims, .timeout = 120)
+Test(cache_threads, walks_go_on_under_allocs_and_trims, .timeout = 600)
 {
 	struct frozenref_cache_config config = default_config();
 

@@ -42,9 +42,11 @@ Test(cache_trim, memory_goes_back_to_the_system)
 	cr_assert(stats_of(cache).slabs == 0 && stats_of(cache).objects_free == 0);
 	/* What is left says which slabs there are: a bit for an object. */
 	cr_assert(stats_of(cache).bytes_resident <= (size_t)N * SIZE / 20);
+	/* A tenth is for what else the process has: where memory is short, the system takes it. */
 	if (before && !is_instrumented()) {
-		cr_assert(full >= before + (size_t)N * SIZE, "%zu, then %zu", before, full);
-		cr_assert(resident_memory() <= full - (size_t)N * SIZE, "%zu of %zu",
+		cr_assert(full >= before + (size_t)N * SIZE * 9 / 10, "%zu, then %zu", before,
+			  full);
+		cr_assert(resident_memory() <= full - (size_t)N * SIZE * 9 / 10, "%zu of %zu",
 			  resident_memory(), full);
 	}
 	cr_assert(frozenref_cache_trim(cache) == 0, "there is nothing left");
@@ -214,7 +216,7 @@ static void live_and_trim(unsigned rounds)
 	}
 }
 
-Test(cache_trim, runs_under_lookups_and_late_puts, .timeout = 120)
+Test(cache_trim, runs_under_lookups_and_late_puts, .timeout = 600)
 {
 	struct frozenref_cache_config config = default_config();
 	unsigned rounds = is_instrumented() ? 30 : 300;

@@ -47,7 +47,7 @@ static int use_in_child(void)
 	return n >= 1 ? 0 : 2;
 }
 
-Test(index_process, fork_while_others_change_it, .timeout = 60)
+Test(index_process, fork_while_others_change_it, .timeout = 600)
 {
 	pthread_t threads[2];
 

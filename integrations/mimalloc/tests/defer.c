@@ -140,7 +140,7 @@ static void *send_signals(void *to)
 	return NULL;
 }
 
-Test(mi_defer, last_puts_in_signal_handlers, .timeout = 120)
+Test(mi_defer, last_puts_in_signal_handlers, .timeout = 600)
 {
 	struct sigaction action = { .sa_handler = look_up };
 	pthread_t self = pthread_self();

@@ -283,7 +283,7 @@ Test(mi_object, foreign_addresses)
 }
 
 /* Ten million addresses of what was, is, and never was there. */
-Test(mi_object, ten_million_stale_addresses, .timeout = 300)
+Test(mi_object, ten_million_stale_addresses, .timeout = 600)
 {
 	enum { COUNT = 20000 };
 	struct frozenref_mi_space *space = make_default_space();
@@ -373,12 +373,12 @@ static void fill_twice(size_t size, size_t at_least)
 	assert_destroys(space);
 }
 
-Test(mi_object, full_small_zone, .timeout = 120)
+Test(mi_object, full_small_zone, .timeout = 600)
 {
 	fill_twice(64, 28 * MIB);
 }
 
-Test(mi_object, full_large_zone, .timeout = 120)
+Test(mi_object, full_large_zone, .timeout = 600)
 {
 	fill_twice(4096, 28 * MIB);
 }

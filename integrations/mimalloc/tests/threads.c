@@ -74,7 +74,7 @@ static void *allocate_and_end(void *arg)
 }
 
 /* Two segments for two thousand threads: each finds what those before it have left. */
-Test(mi_threads, one_after_another_without_end, .timeout = 120)
+Test(mi_threads, one_after_another_without_end, .timeout = 600)
 {
 	static void *left[COUNT];
 
