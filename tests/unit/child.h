@@ -11,8 +11,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Longer than anything takes: a child that hangs is to be told from a slow one. */
-#define CHILD_SECONDS 50
+/*
+ * Longer than anything takes, on any machine: a child that hangs is to be told from a slow one. And
+ * shorter than the tests may take.
+ */
+#define CHILD_SECONDS 500
 
 /* What body() returns, or 255 if it did not come to that. It runs in a child of its own. */
 static inline int run_in_child(int (*body)(void *arg), void *arg)

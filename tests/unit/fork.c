@@ -157,12 +157,12 @@ static void fork_at(int moment)
 	cr_assert(run_in_child(use_all_and_fork, NULL) == 0);
 }
 
-Test(fork, before_there_are_handlers, .timeout = 120)
+Test(fork, before_there_are_handlers, .timeout = 600)
 {
 	fork_at(0);
 }
 
-Test(fork, before_the_handlers_are_known_to_be_there, .timeout = 120)
+Test(fork, before_the_handlers_are_known_to_be_there, .timeout = 600)
 {
 	fork_at(1);
 }
@@ -177,7 +177,7 @@ static void use_in_handler(void)
 }
 
 /* Which run when the library's have, or have not yet: then it holds what a cache needs. */
-Test(fork, handlers_of_the_program_may_make_the_first_registry, .timeout = 120)
+Test(fork, handlers_of_the_program_may_make_the_first_registry, .timeout = 600)
 {
 	struct frozenref_cache *cache;
 
@@ -222,7 +222,7 @@ static int be_stormy(void *arg)
 	return err ? err : *(int *)arg;
 }
 
-Test(fork, storms_while_the_first_of_all_is_made, .timeout = 300)
+Test(fork, storms_while_the_first_of_all_is_made, .timeout = 600)
 {
 	int rounds = is_instrumented() ? 3 : 20;
 
