@@ -31,6 +31,22 @@ run()
 	status=$?
 }
 
+# patiently COMMAND SECONDS [ARGUMENT]...: runs the program for so many seconds, and for more and more
+# until the command finds in its report what it looks for: how far a run gets in a second is the
+# machine's affair, and what else it does. When the program itself says that it failed, it failed.
+patiently()
+{
+	found=$1
+	first=$2
+	shift 2
+	for seconds in "$first" 4 15 60; do
+		run --seconds="$seconds" "$@"
+		"$found" && return 0
+		[ $status -eq 0 ] || return 1
+	done
+	return 1
+}
+
 says()
 {
 	grep -q -e "$1" "$work/out" "$work/err"

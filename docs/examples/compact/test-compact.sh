@@ -38,6 +38,19 @@ packed()
 		[ "$(number refused)" -ge "$(($(frames 'moved together') - $1 / 8))" ]
 }
 
+# How often threads come to read while objects are moved, which takes no time at all, is luck on a busy
+# machine: they get some more chances.
+run_with_readers() # argument...
+{
+	for _ in 1 2 3 4 5 6 7 8 9 10; do
+		run "$@"
+		if [ $status -ne 0 ] ||
+			[ "$(number meanwhile)" -gt 0 ] && [ "$(number verified)" -gt 1000 ]; then
+			return
+		fi
+	done
+}
+
 gave_back()
 {
 	if [ ! -r /proc/self/smaps_rollup ]; then
@@ -52,11 +65,11 @@ gave_back()
 
 test_moves()
 {
-	run --frames=16384
+	run_with_readers --frames=16384
 	packed 16384 && grep -q ' 0 times an object was frozen' "$work/out"
 	verdict $? "moved by replace, and no lookup missed"
 	gave_back "by replace"
-	run --frames=16384 --by-hand --threads=3
+	run_with_readers --frames=16384 --by-hand --threads=3
 	packed 16384
 	verdict $? "moved by hand"
 	gave_back "by hand"

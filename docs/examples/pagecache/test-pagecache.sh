@@ -4,6 +4,7 @@
 # Runs the page cache in short form: on good input, on bad input, and on files that change under it.
 # Run by `make check`, or by hand in the build folder, or with PAGECACHE=/path/to/pagecache.
 
+# shellcheck disable=SC2317 # patiently calls what it is given
 program=${PAGECACHE:-./docs/examples/pagecache/pagecache}
 # shellcheck source=docs/examples/test-helper.sh
 . "${0%/*}/../test-helper.sh"
@@ -73,7 +74,8 @@ test_self_test()
 }
 
 # All ways to find and hold a page: evicting all the time, with room for all, with large reads, and
-# with a page that is wrong.
+# with a page that is wrong. However slow the machine is: there are 7 rounds, in each of which each
+# thread reads a batch in both ways, be it of one large read.
 test_mode()
 {
 	for folio in 1 4 16; do
@@ -94,7 +96,7 @@ test_mode()
 		run --mode="$1" --threads=3 --seconds=0.3 --memory=$memory --read-size=65536 --json \
 			"$work/data"
 		[ $status -eq 0 ] && [ "$(number mismatches)" -eq 0 ] &&
-			[ "$(number verified_reads)" -gt 100 ] && says '"read_size": 65536'
+			[ "$(number verified_reads)" -ge 42 ] && says '"read_size": 65536'
 		verdict $? "$1: reads of 16 pages, in memory: $memory"
 	done
 
@@ -114,6 +116,12 @@ test_modes()
 	verdict $? "peek: hardly any short read of a page in memory takes a reference"
 }
 
+in_smaller_folios()
+{
+	[ "$status" -eq 0 ] && [ "$(number mismatches)" -eq 0 ] && [ "$(number smaller_folios)" -gt 0 ] &&
+		[ "$(number folio_pages)" -gt "$(number folios)" ]
+}
+
 # 1,000,000 bytes are 245 pages: 15 folios of 16, 1 of 4 and 1 of 1.
 test_folios()
 {
@@ -124,9 +132,7 @@ test_folios()
 		[ $status -eq 0 ] && [ "$(number folios)" -eq 17 ] && [ "$(number folio_pages)" -eq 245 ]
 		verdict $? "$mode: folios are as large as asked and as the file allows"
 	done
-	run --threads=4 --seconds=1 --memory=608K --folio=64 --json "$work/large"
-	[ $status -eq 0 ] && [ "$(number mismatches)" -eq 0 ] && [ "$(number smaller_folios)" -gt 0 ] &&
-		[ "$(number folio_pages)" -gt "$(number folios)" ]
+	patiently in_smaller_folios 1 --threads=4 --memory=608K --folio=64 --json "$work/large"
 	verdict $? "folios are smaller where memory is in pieces"
 }
 
@@ -134,11 +140,11 @@ test_batches()
 {
 	run --threads=1 --seconds=0.3 --memory=all --folio=4 --read-size=65536 --json "$work/large"
 	[ $status -eq 0 ] && [ "$(number batches)" -gt 0 ] &&
-		[ "$(number batch_references)" -gt "$(($(number batches) * 3))" ] &&
-		[ "$(number batch_pages)" -gt "$(($(number batch_references) * 3))" ]
+		[ "$(number batch_references)" -gt "$(($(number batches) * 2))" ] &&
+		[ "$(number batch_pages)" -gt "$(($(number batch_references) * 2))" ]
 	verdict $? "a large read takes one reference for each folio of 4 pages, in one call"
 	run --threads=1 --seconds=0.3 --memory=all --folio=1 --read-size=65536 --json "$work/large"
-	[ $status -eq 0 ] && [ "$(number batch_references)" -gt "$(($(number batches) * 14))" ] &&
+	[ $status -eq 0 ] && [ "$(number batch_references)" -gt "$(($(number batches) * 8))" ] &&
 		[ "$(number batch_pages)" -eq "$(number batch_references)" ]
 	verdict $? "and one for each page where folios have one"
 }
@@ -205,8 +211,8 @@ test_unreadable()
 		# Root may read all; somebody else has to try.
 		user='setpriv --reuid=65534 --regid=65534 --clear-groups'
 	fi
-	if ! $user "$program" --help >/dev/null 2>&1; then
-		echo "skipped: an unreadable file (as root, and without setpriv)"
+	if ! $user "$program" --help >/dev/null 2>&1 || ! $user test -r "$work/closed/readable"; then
+		echo "skipped: an unreadable file (as root, and nobody else can be here)"
 		return
 	fi
 	$user "$program" --seconds=0.2 --json "$work/closed" >"$work/out" 2>"$work/err"
@@ -227,13 +233,22 @@ test_few_descriptors()
 	verdict $? "more files than may be open"
 }
 
-# Until a run in the background has taken its checksums and begins to read.
+# Until the run in the background has said all of this, or has ended; or ten minutes are over.
+wait_until_it_says() # text...
+{
+	tries=3000
+	for text; do
+		while [ $tries -gt 0 ] && ! says "$text" && kill -0 $pid 2>/dev/null; do
+			sleep 0.2
+			tries=$((tries - 1))
+		done
+	done
+}
+
+# It has taken its checksums, filled the cache, and begins to read.
 settle()
 {
-	for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-		says 'reading for' && break
-		sleep 0.5
-	done
+	wait_until_it_says 'reading for'
 	sleep 0.5
 }
 
@@ -245,7 +260,7 @@ test_changing_files_in()
 	for name in shrinks empties rewritten appended removed stays; do
 		make_file 400000 "$work/changing/$name"
 	done
-	"$program" --mode="$1" --threads=3 --seconds=3 --memory=64K --json "$work/changing" \
+	"$program" --mode="$1" --threads=3 --seconds=1000 --memory=64K --json "$work/changing" \
 		>"$work/out" 2>"$work/err" &
 	pid=$!
 	settle
@@ -255,6 +270,10 @@ test_changing_files_in()
 	head -c 400000 /dev/urandom | dd of="$work/changing/rewritten" conv=notrunc bs=5000 2>/dev/null
 	cat "$work/new" >>"$work/changing/appended"
 	rm "$work/changing/removed"
+	wait_until_it_says 'shrinks shrank' 'empties shrank' 'rewritten changed'
+	# The others were read as well by then, and are.
+	sleep 0.5
+	kill -INT $pid
 	wait $pid
 	status=$?
 	[ $status -eq 0 ] && [ "$(number mismatches)" -eq 0 ] && [ "$(number changed_files)" -eq 3 ] &&
@@ -270,7 +289,7 @@ test_changing_files()
 	done
 	mkdir "$work/vanishing"
 	make_file 300000 "$work/vanishing/file"
-	"$program" --seconds=30 --memory=64K --json "$work/vanishing" >"$work/out" 2>"$work/err" &
+	"$program" --seconds=1000 --memory=64K --json "$work/vanishing" >"$work/out" 2>"$work/err" &
 	pid=$!
 	settle
 	: >"$work/vanishing/file"
@@ -283,7 +302,7 @@ test_changing_files()
 test_interrupt()
 {
 	for signal in INT TERM; do
-		"$program" --seconds=60 --memory=64K --json "$work/data" >"$work/out" 2>"$work/err" &
+		"$program" --seconds=1000 --memory=64K --json "$work/data" >"$work/out" 2>"$work/err" &
 		pid=$!
 		settle
 		kill -$signal $pid
