@@ -28,7 +28,8 @@
  *
  * REPLACE goes with BUSY where the owner is frozenref_slot_replace() and lookups should wait for
  * it. Whoever takes a slot or an object issues a release fence before the first write to the slot
- * or the payload, for readers that hold no reference: see frozenref__slot_is_still().
+ * or the payload, for readers that hold no reference: see frozenref__slot_is_same(), which looks
+ * at the flags, and is_still() in registry_lookup.c, which looks at the word.
  */
 #include <errno.h>
 #include <limits.h>
@@ -505,7 +506,7 @@ static struct ended empty(struct frozenref_registry *reg, struct frozenref_slot 
 		.npages = frozenref_slot_npages(reg, slot),
 	};
 
-	/* Pairs with the acquire fence of frozenref__slot_is_still(). */
+	/* Pairs with the acquire fences of peeks: what is written from here on is an owner's. */
 	frozenref__fence(release);
 	if (releasing) {
 		/* Relaxed: the release of leave() comes behind it. */
@@ -515,6 +516,11 @@ static struct ended empty(struct frozenref_registry *reg, struct frozenref_slot 
 	/* The head last: through a tail that is left, state() still finds what is ending. */
 	release_pfns(reg, ended.pfn + 1, ended.npages - 1);
 	release_pfns(reg, ended.pfn, 1);
+	/*
+	 * And once more, for what release() writes: where nothing was erased, in an owned registry,
+	 * the flags have been plain until now.
+	 */
+	frozenref__fence(release);
 	return ended;
 }
 

@@ -127,7 +127,7 @@ static bool freeze(struct frozenref_registry *reg, struct frozenref_slot *slot, 
 		unbusy(reg, slot);
 		return false;
 	}
-	/* Before the owner's first write: pairs with frozenref__slot_is_still()'s acquire fence. */
+	/* Before the owner's first write: pairs with the acquire fences of peeks. */
 	frozenref__fence(release);
 	return true;
 }

@@ -282,6 +282,52 @@ enum frozenref_state frozenref_registry_handle_state(struct frozenref_registry *
 
 /* --------------------------------------------------------------------------------------- peek */
 
+/* Live, or saturated, which is rare enough to be looked for elsewhere. */
+static inline bool word_is_held(uint32_t word)
+{
+	return FROZENREF__LIKELY(frozenref__word_is_live(word)) || frozenref__word_count(word) != 0;
+}
+
+/* What a peek reads of a slot, and must find again. */
+struct glance {
+	uint32_t sequence;
+	uint32_t flags;
+	uintptr_t object;
+};
+
+/* Whether the object is live, and the one that the glance saw, or would have been. */
+static inline bool is_still(const struct frozenref_slot *slot, const struct glance *glance)
+{
+	/*
+	 * Pairs with the owner's release fence between becoming the owner and its first write: who
+	 * read such a write sees below that the word is, or was, frozen.
+	 */
+	frozenref__fence(acquire);
+	/* Acquire: if it is live again, the sequence of that unfreeze is seen below. */
+	if (!word_is_held(frozenref__load32(&slot->ref.word, acquire)))
+		return false;
+	return frozenref__load32(&slot->sequence, relaxed) == glance->sequence;
+}
+
+/*
+ * Reads what leads to the payload; false if the slot is not a live head now. It looks twice: object
+ * and page count must not come from two lifetimes, or the payload is not where they say.
+ */
+static inline bool take_glance(const struct frozenref_slot *slot, struct glance *glance)
+{
+	/* Acquire: the sequence comes before the word. */
+	glance->sequence = frozenref__load32(&slot->sequence, acquire);
+	/* Acquire: pairs with the release of unfreeze; what it published is seen below. */
+	if (!word_is_held(frozenref__load32(&slot->ref.word, acquire)))
+		return false;
+	glance->flags = frozenref__load32(&slot->flags, relaxed);
+	glance->object = frozenref__loadptr(&slot->object.address, relaxed);
+	return FROZENREF__LIKELY(
+		       (glance->flags & (FROZENREF__SLOT_USED | FROZENREF__SLOT_ERASED)) ==
+		       FROZENREF__SLOT_USED) &&
+	       is_still(slot, glance);
+}
+
 /* The slot to peek at: the head, as far as a tail can be believed. */
 static const struct frozenref_slot *peek_head(const struct frozenref_registry *reg, uint64_t pfn,
 					      uint64_t *distance)
@@ -299,16 +345,16 @@ static const struct frozenref_slot *peek_head(const struct frozenref_registry *r
 	return tail_head(&reg->table, pfn, slot, *distance);
 }
 
-/* What registry.h's own peek leaves: tails, far pfns, many pages, odd bytes, and all that fails. */
+/* What registry.h's own peek leaves: far pfns, many pages, odd bytes, and all that fails. */
 bool frozenref__registry_peek_slow(struct frozenref_registry *reg, uint64_t pfn, size_t offset,
 				   void *buffer, size_t length)
 {
 	uint64_t distance;
 	uint64_t bytes;
 	const struct frozenref_slot *slot = peek_head(reg, pfn, &distance);
-	struct frozenref__glance glance;
+	struct glance glance;
 
-	if (!slot || !reg->table.peek_bytes || !frozenref__slot_glance(slot, &glance))
+	if (!slot || !reg->table.peek_bytes || !take_glance(slot, &glance))
 		return false;
 	if (distance >= flags_pages(glance.flags))
 		return false;
@@ -319,5 +365,5 @@ bool frozenref__registry_peek_slow(struct frozenref_registry *reg, uint64_t pfn,
 			     glance.object + ((uintptr_t)distance << reg->table.page_shift) +
 				     offset,
 			     length);
-	return frozenref__slot_is_still(slot, &glance);
+	return is_still(slot, &glance);
 }

@@ -117,7 +117,7 @@ void frozenref__registry_disown(struct frozenref_registry *reg, struct frozenref
 {
 	uint64_t npages = frozenref_slot_npages(reg, slot);
 
-	/* For peeks, before what the owner writes next. */
+	/* For peeks, before what the owner writes next, here and behind the flags. */
 	frozenref__fence(release);
 	if (!is_compact(&reg->table))
 		frozenref__storeptr(&slot->object.address, 0, relaxed);
@@ -125,6 +125,7 @@ void frozenref__registry_disown(struct frozenref_registry *reg, struct frozenref
 	set_tails(reg, slot_pfn(&reg->table, slot), npages, 0);
 	/* Release: pairs with the acquire of whoever takes it next. */
 	frozenref__store32(&slot->flags, 0, release);
+	frozenref__fence(release);
 }
 
 /* ------------------------------------------------------------------------------------- looking */

@@ -489,78 +489,98 @@ frozenref_registry_try_get_addr(struct frozenref_registry *reg, const void *addr
 					  (uint64_t)(uintptr_t)address >> reg->table.page_shift);
 }
 
-/* Live, or saturated, which is rare enough to be looked for elsewhere. */
-FROZENREF__HELPER bool frozenref__word_is_held(uint32_t word)
-{
-	return FROZENREF__LIKELY(frozenref__word_is_live(word)) || frozenref__word_count(word) != 0;
-}
-
-/* What a peek reads of a slot, and must find again. */
-struct frozenref__glance {
-	uint32_t sequence;
-	uint32_t flags;
-	uintptr_t object;
-};
-
-/* Whether the object is live, and the one that the glance saw, or would have been. */
-FROZENREF__HELPER bool frozenref__slot_is_still(const struct frozenref_slot *slot,
-						const struct frozenref__glance *glance)
+/* Whether a head has been plain, and nobody's to write, since its flags and sequence were read. */
+FROZENREF__HELPER bool frozenref__slot_is_same(const struct frozenref_slot *slot, uint32_t flags,
+					       uint32_t sequence)
 {
 	/*
 	 * Pairs with the owner's release fence between becoming the owner and its first write: who
-	 * read such a write sees below that the word is, or was, frozen.
+	 * read such a write sees below that the flags are, or were, not plain.
 	 */
 	frozenref__fence(acquire);
-	/* Acquire: if it is live again, the sequence of that unfreeze is seen below. */
-	if (!frozenref__word_is_held(frozenref__load32(&slot->ref.word, acquire)))
-		return false;
-	return frozenref__load32(&slot->sequence, relaxed) == glance->sequence;
+	/* Acquire: if they are plain again, the sequence of that unfreeze is seen below. */
+	return FROZENREF__LIKELY(frozenref__load32(&slot->flags, acquire) == flags &&
+				 frozenref__load32(&slot->sequence, relaxed) == sequence);
 }
 
 /*
- * Reads what leads to the payload; false if the slot is not a live head now. It looks twice: object
- * and page count must not come from two lifetimes, or the payload is not where they say.
+ * Copies whole words out of the first page of a head whose flags were plain: it is live from before
+ * the copy until after it, since the registry holds its reference. Whether the object is the one
+ * that goes with these flags need not be known before the copy: whatever object is here, its first
+ * page can be read. False: that is for the function in the library to look into.
  */
-FROZENREF__HELPER bool frozenref__slot_glance(const struct frozenref_slot *slot,
-					      struct frozenref__glance *glance)
+FROZENREF__HELPER bool frozenref__slot_copy(const struct frozenref_slot *slot, uint32_t flags,
+					    uint32_t sequence, size_t offset, void *buffer,
+					    size_t words)
 {
-	/* Acquire: the sequence comes before the word. */
-	glance->sequence = frozenref__load32(&slot->sequence, acquire);
-	/* Acquire: pairs with the release of unfreeze; what it published is seen below. */
-	if (!frozenref__word_is_held(frozenref__load32(&slot->ref.word, acquire)))
+	/* Relaxed: as above. NULL if the slot has been emptied, or purged, since. */
+	uintptr_t object = frozenref__loadptr(&slot->object.address, relaxed);
+
+	if (FROZENREF__UNLIKELY(!object))
 		return false;
-	glance->flags = frozenref__load32(&slot->flags, relaxed);
-	glance->object = frozenref__loadptr(&slot->object.address, relaxed);
-	return FROZENREF__LIKELY(
-		       (glance->flags & (FROZENREF__SLOT_USED | FROZENREF__SLOT_ERASED)) ==
-		       FROZENREF__SLOT_USED) &&
-	       frozenref__slot_is_still(slot, glance);
+	frozenref__copy_words(buffer, (const uintptr_t *)(object + offset), words);
+	return frozenref__slot_is_same(slot, flags, sequence);
 }
 
 /*
- * Here are heads in the window and whole words of their first page, which every object has; the
+ * The same out of a tail's page, so many pages behind the head's. Here object and page count must
+ * be known to be of one lifetime before the copy, or it could go beyond the object's end.
+ */
+FROZENREF__HELPER bool frozenref__slot_copy_behind(const struct frozenref_slot *head,
+						   uint32_t distance, uint32_t page_shift,
+						   size_t offset, void *buffer, size_t words)
+{
+	/* Acquire, both: as in frozenref_registry_peek(). */
+	uint32_t sequence = frozenref__load32(&head->sequence, acquire);
+	uint32_t flags = frozenref__load32(&head->flags, acquire);
+	uintptr_t object = frozenref__loadptr(&head->object.address, relaxed);
+
+	if (!frozenref__slot_is_plain(flags) ||
+	    (flags & FROZENREF__SLOT_PAGES) >> FROZENREF__SLOT_PAGES_SHIFT <= distance ||
+	    !frozenref__slot_is_same(head, flags, sequence))
+		return false;
+	object += ((uintptr_t)distance << page_shift) + offset;
+	frozenref__copy_words(buffer, (const uintptr_t *)object, words);
+	return frozenref__slot_is_same(head, flags, sequence);
+}
+
+/*
+ * Here are whole words of one page, of a plain head in the window or a tail in its leaf; the
  * function in the library knows the rest, and why.
  */
 FROZENREF__INLINE bool frozenref_registry_peek(struct frozenref_registry *reg, uint64_t pfn,
 					       size_t offset, void *buffer, size_t length)
 {
-# ifdef FROZENREF__ASAN
-	/* A payload may be freed while it is read, and only the library's copy may do that. */
-	return frozenref__registry_peek_slow(reg, pfn, offset, buffer, length);
-# else
+# ifndef FROZENREF__ASAN
+	/* With it, payloads may be freed while they are read, and only the library may do that. */
 	const struct frozenref_slot *slot = frozenref__table_window_slot(&reg->table, pfn);
-	size_t page = reg->table.peek_bytes;
-	struct frozenref__glance glance;
+	size_t words = length / sizeof(uintptr_t);
+	size_t end = offset + length;
 
 	/* No bytes are the library's as well: where a registry is not PEEKABLE the page is 0. */
-	if (FROZENREF__UNLIKELY(!slot || length - 1 >= page || offset > page - length ||
-				(offset | length) % sizeof(uintptr_t) ||
-				!frozenref__slot_glance(slot, &glance)))
-		return frozenref__registry_peek_slow(reg, pfn, offset, buffer, length);
-	frozenref__copy_words(buffer, (const uintptr_t *)(glance.object + offset),
-			      length / sizeof(uintptr_t));
-	return frozenref__slot_is_still(slot, &glance);
+	if (FROZENREF__LIKELY(slot && end >= offset && end - 1 < reg->table.peek_bytes &&
+			      (offset | length) % sizeof(uintptr_t) == 0)) {
+		/* Acquire: the sequence comes first. Pairs with the owner's release fence. */
+		uint32_t sequence = frozenref__load32(&slot->sequence, acquire);
+		/* Acquire: pairs with the release that made them plain. */
+		uint32_t flags = frozenref__load32(&slot->flags, acquire);
+		uint32_t pages = (flags & FROZENREF__SLOT_PAGES) >> FROZENREF__SLOT_PAGES_SHIFT;
+
+		if (FROZENREF__LIKELY(frozenref__slot_is_plain(flags))) {
+			if (frozenref__slot_copy(slot, flags, sequence, offset, buffer, words))
+				return true;
+		} else if (flags & FROZENREF__SLOT_TAIL &&
+			   pages <= (pfn & ((1u << FROZENREF__LEAF_SHIFT) - 1))) {
+			slot = (const struct frozenref_slot *)((uintptr_t)slot -
+							       ((uintptr_t)pages
+								<< reg->table.slot_shift));
+			if (frozenref__slot_copy_behind(slot, pages, reg->table.page_shift, offset,
+							buffer, words))
+				return true;
+		}
+	}
 # endif
+	return frozenref__registry_peek_slow(reg, pfn, offset, buffer, length);
 }
 
 FROZENREF__INLINE void *frozenref_slot_object(const struct frozenref_slot *slot)

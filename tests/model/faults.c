@@ -180,3 +180,26 @@ bool peek_no_middle(struct frozenref_registry *reg, uint64_t pfn, size_t offset,
 	return peek_careless(reg, frozenref__table_slot(&reg->table, pfn), offset, buffer, length,
 			     false, true);
 }
+
+/* A peek through a tail, which believes that the object has as many pages as the flags say. */
+bool peek_tail_no_middle(struct frozenref_registry *reg, uint64_t pfn, size_t offset, void *buffer,
+			 size_t length)
+{
+	struct frozenref_slot *slot = frozenref__table_slot(&reg->table, pfn);
+	uint32_t flags = frozenref__load32(&slot->flags, acquire);
+	uint32_t distance = flags >> FROZENREF__SLOT_PAGES_SHIFT;
+	const struct frozenref_slot *head = slot_before(&reg->table, slot, distance);
+	uint32_t sequence = frozenref__load32(&head->sequence, acquire);
+	uintptr_t object;
+
+	if (!(flags & FROZENREF__SLOT_TAIL))
+		return false;
+	flags = frozenref__load32(&head->flags, acquire);
+	object = frozenref__loadptr(&head->object.address, relaxed);
+	if (!frozenref__slot_is_plain(flags) || flags >> FROZENREF__SLOT_PAGES_SHIFT <= distance ||
+	    !object)
+		return false;
+	object += ((uintptr_t)distance << reg->table.page_shift) + offset;
+	frozenref__copy_words(buffer, (const uintptr_t *)object, length / sizeof(uintptr_t));
+	return frozenref__slot_is_same(head, flags, sequence);
+}

@@ -27,5 +27,7 @@ bool peek_word_first(struct frozenref_registry *reg, uint64_t pfn, size_t offset
 		     size_t length);
 bool peek_no_middle(struct frozenref_registry *reg, uint64_t pfn, size_t offset, void *buffer,
 		    size_t length);
+bool peek_tail_no_middle(struct frozenref_registry *reg, uint64_t pfn, size_t offset, void *buffer,
+			 size_t length);
 
 #endif /* MODEL_FAULTS_H */
