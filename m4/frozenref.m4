@@ -56,6 +56,14 @@ AC_DEFUN([FROZENREF_CHECK_SYSTEM], [
 	AC_REQUIRE([AC_CANONICAL_HOST])
 	AS_CASE([$host_os], [mingw*], [host_windows=yes], [host_windows=no])
 	AM_CONDITIONAL([HOST_WINDOWS], [test "$host_windows" = yes])
+
+	# For the page cache, which loads libfrozenref-mimalloc when it is asked to.
+	frozenref_save_LIBS=$LIBS
+	DL_LIBS=
+	AC_SEARCH_LIBS([dlopen], [dl],
+		[AS_IF([test "$ac_cv_search_dlopen" != "none required"], [DL_LIBS=$ac_cv_search_dlopen])])
+	LIBS=$frozenref_save_LIBS
+	AC_SUBST([DL_LIBS])
 ])
 
 # libatomic_ops, or the compiler's builtins.

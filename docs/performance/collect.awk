@@ -22,8 +22,12 @@ function number(name) {
 		text("name"), number("ns"), number("ratio"), number("ratio_low"), number("ratio_high")
 }
 
-# The page cache's report, one line of sizes at a time.
-/"read_size":/ {
+# The page cache's report, one line of sizes at a time; not what it says of hits alone.
+/"(measures|hits)":/ {
+	hits = /"hits":/
+}
+
+/"read_size":/ && !hits {
 	size = number("read_size")
 	# pagecache.json, pagecache_all.json: with memory for a quarter, and for all.
 	benchmark = FILENAME

@@ -26,11 +26,18 @@ uint64_t cache_limit_min(unsigned threads, uint64_t folio_pages)
 
 static int init(struct cache *cache, const struct cache_config *config)
 {
+	const struct frames_config frames = {
+		.ops = config->frames,
+		.limit = config->limit,
+		.piece_pages = config->folio_pages,
+		.threads = config->threads,
+		.peeked = config->mode == CACHE_PEEK,
+	};
 	int err = lru_init(&cache->lru, config->npages);
 
 	if (err)
 		return err;
-	err = frames_init(&cache->frames, config->frames, config->limit);
+	err = frames_init(&cache->frames, &frames);
 	if (err)
 		goto no_frames;
 	err = cache->ops->init(cache, config);
@@ -50,8 +57,6 @@ int cache_create(struct cache **cachep, const struct cache_config *config)
 	struct cache *cache;
 	int err;
 
-	if (config->mode == CACHE_PEEK && !config->frames->stays_readable)
-		return -ENOTSUP;
 	cache = aligned_alloc(_Alignof(struct cache), ops->size);
 	if (!cache)
 		return -ENOMEM;

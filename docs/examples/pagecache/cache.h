@@ -74,14 +74,15 @@ struct cache_config {
 	enum cache_mode mode;
 	uint64_t npages;      /* pfns are below it */
 	uint64_t limit;	      /* pages that may be in memory */
-	uint64_t folio_pages; /* a power of two up to FRAMES_PIECE_MAX */
+	uint64_t folio_pages; /* a power of two up to frames->piece_max */
+	unsigned threads;     /* that read, about */
 	const struct frames_ops *frames;
 };
 
 /* The lowest limit with which this many threads always get on. */
 uint64_t cache_limit_min(unsigned threads, uint64_t folio_pages);
 
-/* 0 or a negative errno; -ENOTSUP: no peeks with frames like these. */
+/* 0 or a negative errno; -ENOTSUP: no peeks with frames like these, on this machine. */
 int cache_create(struct cache **cache, const struct cache_config *config);
 
 /* After all reads. -EBUSY: somebody still holds a page, and nothing was freed. */

@@ -9,12 +9,12 @@
 
 #include <stddef.h>
 
-int frames_init(struct frames *frames, const struct frames_ops *ops, uint64_t limit)
+int frames_init(struct frames *frames, const struct frames_config *config)
 {
-	frames->ops = ops;
-	atomic_init(&frames->limit, limit);
+	frames->ops = config->ops;
+	atomic_init(&frames->limit, config->limit);
 	atomic_init(&frames->used, 0);
-	return ops->create(&frames->arena, limit);
+	return config->ops->create(&frames->arena, config);
 }
 
 void frames_exit(struct frames *frames)

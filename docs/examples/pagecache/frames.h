@@ -18,27 +18,48 @@
 #define PAGE_BYTES	     (1u << PAGE_SHIFT)
 #define FRAMES_PIECE_MAX     512u /* most pages in a piece: 2 MiB */
 #define FRAMES_PIECE_MAX_LOG 9
+#define FRAMES_ORDERS	     (FRAMES_PIECE_MAX_LOG + 1)
+
+struct frames_ops;
+
+struct frames_config {
+	const struct frames_ops *ops;
+	uint64_t limit;	      /* pages that will be in use at a time, at most */
+	uint64_t piece_pages; /* in a piece, at most */
+	unsigned threads;     /* that allocate, about */
+	/*
+	 * What was freed must stay readable, since a peek may still look at it. Whoever reads by a
+	 * reference needs no such promise: a piece is freed when nobody can have one any more.
+	 */
+	bool peeked;
+};
 
 struct frames_ops {
 	const char *name;
-	/* What was freed can still be read, so that peeks need not know. */
-	bool stays_readable;
-	/* An allocator of which no more than npages will be in use at a time. 0 or -ENOMEM. */
-	int (*create)(void **arena, uint64_t npages);
+	uint64_t piece_max; /* pages */
+	/* 0 or a negative errno, after saying what that does not. */
+	int (*create)(void **arena, const struct frames_config *config);
 	/* After everything was freed. */
 	void (*destroy)(void *arena);
-	/* npages, a power of two, aligned for pages; NULL if they cannot be had in one piece. */
+	/* npages, a power of two, aligned for a cache line; NULL if not to be had in one piece. */
 	void *(*alloc)(void *arena, uint64_t npages);
 	void (*free)(void *arena, void *memory, uint64_t npages);
 	/*
-	 * Gives the memory of all that is free back to the system, and keeps for later use no more
-	 * than makes limit pages together with what is allocated. The bytes. NULL: free() does.
+	 * Gives the memory of all that is free back to the system, while others allocate and free,
+	 * and keeps for later use no more than makes limit pages together with what is allocated.
+	 * The bytes. NULL: it does so by itself, and does not say when.
 	 */
 	uint64_t (*give_back)(void *arena, uint64_t limit);
 };
 
 /* One mapping, divided by a buddy allocator. */
 extern const struct frames_ops frames_mmap;
+/* Objects of a frozenref_cache for each size. */
+extern const struct frames_ops frames_cache;
+/* Objects of a space of libfrozenref-mimalloc, which is loaded when it is wanted. */
+extern const struct frames_ops frames_mimalloc;
+/* aligned_alloc() and free(). */
+extern const struct frames_ops frames_malloc;
 
 struct frames {
 	const struct frames_ops *ops;
@@ -48,8 +69,15 @@ struct frames {
 	_Alignas(128) _Atomic uint64_t used;
 };
 
-int frames_init(struct frames *frames, const struct frames_ops *ops, uint64_t limit);
+/* 0, or what create() answers. */
+int frames_init(struct frames *frames, const struct frames_config *config);
 void frames_exit(struct frames *frames);
+
+/* log2 of a power of two of pages */
+static inline unsigned frames_order(uint64_t npages)
+{
+	return (unsigned)__builtin_ctzll(npages);
+}
 
 /* NULL: beyond the limit, or not in one piece. */
 void *frames_alloc(struct frames *frames, uint64_t npages);

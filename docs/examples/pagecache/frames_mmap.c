@@ -19,7 +19,7 @@
 # define MAP_ANONYMOUS MAP_ANON
 #endif
 
-#define ORDERS	 (FRAMES_PIECE_MAX_LOG + 1)
+#define ORDERS	 FRAMES_ORDERS
 #define NO_PAGE	 UINT32_MAX
 #define NOT_FREE UINT8_MAX
 
@@ -111,22 +111,13 @@ static uint64_t take_block(struct arena *arena, unsigned order)
 
 /* ----------------------------------------------------------------------- allocating and freeing */
 
-static unsigned order_of(uint64_t npages)
-{
-	unsigned order = 0;
-
-	while (block_pages(order) < npages)
-		order++;
-	return order;
-}
-
 static void *arena_alloc(void *memory, uint64_t npages)
 {
 	struct arena *arena = memory;
 	uint64_t page;
 
 	pthread_mutex_lock(&arena->lock);
-	page = take_block(arena, order_of(npages));
+	page = take_block(arena, frames_order(npages));
 	for (uint64_t i = 0; page != NO_PAGE && i < npages; i++)
 		arena->pages[page + i].has_memory = true;
 	pthread_mutex_unlock(&arena->lock);
@@ -139,7 +130,7 @@ static void arena_free(void *memory, void *block, uint64_t npages)
 	uint64_t page = (uint64_t)((unsigned char *)block - arena->memory) >> PAGE_SHIFT;
 
 	pthread_mutex_lock(&arena->lock);
-	put_block(arena, page, order_of(npages));
+	put_block(arena, page, frames_order(npages));
 	pthread_mutex_unlock(&arena->lock);
 }
 
@@ -246,8 +237,9 @@ static void free_all(struct arena *arena)
 	}
 }
 
-static int arena_create(void **memory, uint64_t npages)
+static int arena_create(void **memory, const struct frames_config *config)
 {
+	uint64_t npages = config->limit;
 	struct arena *arena = NULL;
 
 	if (npages < NO_PAGE && npages <= SIZE_MAX >> PAGE_SHIFT)
@@ -280,7 +272,7 @@ static void arena_destroy(void *memory)
 
 const struct frames_ops frames_mmap = {
 	.name = "mmap",
-	.stays_readable = true,
+	.piece_max = FRAMES_PIECE_MAX,
 	.create = arena_create,
 	.destroy = arena_destroy,
 	.alloc = arena_alloc,

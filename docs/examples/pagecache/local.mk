@@ -7,6 +7,9 @@ pagecache_sources = \
 	docs/examples/pagecache/files.h \
 	docs/examples/pagecache/frames.c \
 	docs/examples/pagecache/frames.h \
+	docs/examples/pagecache/frames_cache.c \
+	docs/examples/pagecache/frames_malloc.c \
+	docs/examples/pagecache/frames_mimalloc.c \
 	docs/examples/pagecache/frames_mmap.c \
 	docs/examples/pagecache/interrupt.c \
 	docs/examples/pagecache/interrupt.h \
@@ -23,6 +26,8 @@ pagecache_sources = \
 	docs/examples/pagecache/reclaim.c \
 	docs/examples/pagecache/report.c \
 	docs/examples/pagecache/report.h \
+	docs/examples/pagecache/resident.c \
+	docs/examples/pagecache/resident.h \
 	docs/examples/pagecache/shrink.c \
 	docs/examples/pagecache/shrink.h \
 	docs/examples/pagecache/terminal.c \
@@ -38,7 +43,15 @@ noinst_PROGRAMS += docs/examples/pagecache/pagecache
 docs_examples_pagecache_pagecache_SOURCES = $(pagecache_sources)
 docs_examples_pagecache_pagecache_CPPFLAGS = $(AM_CPPFLAGS) \
 	-DPAGECACHE_SOURCE_TREE='"$(abs_top_srcdir)"'
-docs_examples_pagecache_pagecache_LDADD = lib/libfrozenref.la
+if HAVE_MIMALLOC
+# Loaded, not linked: see frames_mimalloc.c.
+docs_examples_pagecache_pagecache_CPPFLAGS += \
+	-DPAGECACHE_MIMALLOC_LIBRARY='"$(mimalloc_libdir)/libfrozenref-mimalloc.so"'
+mimalloc_libdir = $(abs_top_builddir)/integrations/mimalloc/.libs
+EXTRA_docs_examples_pagecache_pagecache_DEPENDENCIES = \
+	integrations/mimalloc/libfrozenref-mimalloc.la
+endif
+docs_examples_pagecache_pagecache_LDADD = lib/libfrozenref.la $(DL_LIBS)
 
 pagecacheexampledir = $(docdir)/examples/pagecache
 dist_pagecacheexample_DATA = $(pagecache_sources) docs/examples/pagecache/README.md

@@ -18,6 +18,7 @@
 #include "interrupt.h"
 #include "options.h"
 #include "report.h"
+#include "resident.h"
 #include "shrink.h"
 #include "terminal.h"
 #include "verify.h"
@@ -51,6 +52,12 @@ static bool is_over(const struct file_set *set)
 	return interrupt_requested() || set->pages_gone >= set->npages;
 }
 
+/* How many slices a round has. */
+static unsigned slices_of(const struct report *report)
+{
+	return WAYS * report->nmeasures * (report->hot_pages ? 2 : 1);
+}
+
 static unsigned rounds_of(const struct options *options)
 {
 	double rounds = options->seconds / (SLICE_S * WAYS * options->nsizes);
@@ -60,22 +67,33 @@ static unsigned rounds_of(const struct options *options)
 				     : (unsigned)rounds;
 }
 
-/* Fills the cache, so that the first round finds it as the last one does. */
-static void warm_up(struct crew *crew, struct report *report)
+/* Brings the first pages into the cache. */
+static void warm_up(struct crew *crew, struct report *report, uint64_t pages)
 {
-	uint64_t limit = report->usage.cap >> PAGE_SHIFT;
-	struct slice slice = {
+	const struct slice slice = {
 		.way = WAY_CACHE,
 		.read_size = PAGE_BYTES,
-		.warm_pages = limit < report->set->npages ? limit : report->set->npages,
+		.warm_pages = pages < report->set->npages ? pages : report->set->npages,
 	};
+	struct tally tally;
 
-	crew_run(crew, &slice, &report->warm_up);
+	crew_run(crew, &slice, &tally);
+	tally_add(&report->warm_up, &tally);
+}
+
+/* Half of what there will be room for: what is being read, and evicted, has the other half. */
+static uint64_t count_hot_pages(const struct report *report)
+{
+	uint64_t limit = report->usage.cap >> PAGE_SHIFT;
+
+	if (limit >= report->set->npages)
+		return 0;
+	return report->options->shrink ? limit / 4 : limit / 2;
 }
 
 /* Both ways, the same pieces; every second round the other way round. */
 static void run_round(struct crew *crew, struct measure *measure, unsigned round, double slice_s,
-		      const struct file_set *set)
+		      const struct file_set *set, uint64_t pages)
 {
 	struct tally tallies[WAYS];
 
@@ -86,6 +104,7 @@ static void run_round(struct crew *crew, struct measure *measure, unsigned round
 			.read_size = measure->read_size,
 			.seed = (uint64_t)round * 2654435761u + measure->read_size,
 			.ns = (uint64_t)(slice_s * 1e9),
+			.pages = pages,
 		};
 
 		crew_run(crew, &slice, &tallies[way]);
@@ -98,12 +117,18 @@ static void run_round(struct crew *crew, struct measure *measure, unsigned round
 
 static void run_rounds(struct crew *crew, struct report *report, unsigned rounds)
 {
+	const struct file_set *set = report->set;
 	double begin = now_s();
-	double slice_s = report->options->seconds / (rounds * WAYS * report->nmeasures);
+	double slice_s = report->options->seconds / (rounds * slices_of(report));
 
-	for (unsigned round = 0; round < rounds && !is_over(report->set); round++) {
-		for (unsigned i = 0; i < report->nmeasures && !is_over(report->set); i++)
-			run_round(crew, &report->measures[i], round, slice_s, report->set);
+	for (unsigned round = 0; round < rounds && !is_over(set); round++) {
+		for (unsigned i = 0; i < report->nmeasures && !is_over(set); i++)
+			run_round(crew, &report->measures[i], round, slice_s, set, set->npages);
+		if (report->hot_pages)
+			warm_up(crew, report, report->hot_pages);
+		for (unsigned i = 0; report->hot_pages && i < report->nmeasures && !is_over(set);
+		     i++)
+			run_round(crew, &report->hits[i], round, slice_s, set, report->hot_pages);
 		if (progress_due())
 			report_progress(report, now_s() - begin);
 	}
@@ -177,10 +202,13 @@ static int read_with(struct crew *crew, struct cache *cache, struct file_set *se
 	int err = 0;
 
 	cache_usage(cache, &report->usage);
-	warm_up(crew, report);
-	say("%u files, %.1f MiB: reading for %g s with %u threads and %.1f MiB of memory, by %s",
+	report->hot_pages = count_hot_pages(report);
+	warm_up(crew, report, report->usage.cap >> PAGE_SHIFT);
+	say("%u files, %.1f MiB: reading for %g s with %u threads and %.1f MiB of memory from %s, "
+	    "by %s",
 	    set->nfiles, (double)set->bytes / MIB, options->seconds, options->threads,
-	    (double)report->usage.cap / MIB, options_mode_name(options->mode));
+	    (double)report->usage.cap / MIB, options->frames->name,
+	    options_mode_name(options->mode));
 	spoiled = options->self_test && spoil_page(cache, set, &hold);
 	if (options->shrink)
 		err = run_rounds_shrinking(crew, cache, report, rounds);
@@ -201,12 +229,14 @@ static int measure_with(struct cache *cache, struct file_set *set, const struct 
 	if (err)
 		return fail("cannot start the threads", err);
 	err = read_with(crew, cache, set, report, rounds);
+	report->resident = resident_bytes();
 	crew_destroy(crew);
 	if (err)
 		return fail("cannot start a thread", err);
 	for (uint32_t i = 0; i < set->nfiles; i++)
 		cache_drop_file(cache, &set->files[i]);
 	report->given_back = cache_shrink(cache);
+	report->resident_emptied = resident_bytes();
 	report->interrupted = interrupt_requested();
 	report_print(report);
 	return judge(report);
@@ -257,7 +287,8 @@ static int run_on(struct file_set *set, const struct options *options)
 		.npages = set->npages,
 		.limit = count_limit(options, set),
 		.folio_pages = options->folio_pages,
-		.frames = &frames_mmap,
+		.threads = options->threads,
+		.frames = options->frames,
 	};
 	struct verifier verifier;
 	struct cache *cache;

@@ -26,12 +26,17 @@ static const char usage[] =
 	"beside it the same reads through pread(2).\n"
 	"\n"
 	"  -f, --folio=N           pages that are read and held together, where the file has as\n"
-	"                          many: a power of two from 1 to 512 (default: 4)\n"
+	"                          many: a power of two from 1 to 512 (default: 1)\n"
 	"      --mode=MODE         how a page is found and held (default: try_get)\n"
 	"                            try_get   by a reference from the registry\n"
 	"                            peek      as try_get, but 64-byte reads do without one\n"
 	"                            cas       by a loop around a compare-and-swap\n"
 	"                            rwlock    in a hash table under a reader-writer lock\n"
+	"      --allocator=NAME    where the pages' memory comes from (default: mmap)\n"
+	"                            mmap      one mapping, divided by a buddy allocator\n"
+	"                            cache     objects of a frozenref_cache for each size\n"
+	"                            mimalloc  libfrozenref-mimalloc, if it can be loaded\n"
+	"                            malloc    the C library\n"
 	"  -t, --threads=N         threads that read (default: one a CPU, at least 2)\n"
 	"  -s, --seconds=N         how long to run (default: 10)\n"
 	"  -m, --memory=SIZE       most memory for pages: bytes with K, M or G, a share of the\n"
@@ -46,13 +51,20 @@ static const char usage[] =
 	"Ctrl-C ends a run early, with its report. The exit status is 0 if all bytes were right,\n"
 	"1 if one was not, and 2 if the run could not be made.\n";
 
-enum { OPTION_JSON = 256, OPTION_MODE, OPTION_SELF_TEST, OPTION_SHRINK };
+enum { OPTION_JSON = 256, OPTION_ALLOCATOR, OPTION_MODE, OPTION_SELF_TEST, OPTION_SHRINK };
 
 static const char *const mode_names[CACHE_MODES] = {
 	[CACHE_TRY_GET] = "try_get",
 	[CACHE_PEEK] = "peek",
 	[CACHE_CAS] = "cas",
 	[CACHE_RWLOCK] = "rwlock",
+};
+
+static const struct frames_ops *const allocators[] = {
+	&frames_mmap,
+	&frames_cache,
+	&frames_mimalloc,
+	&frames_malloc,
 };
 
 static const struct option long_options[] = {
@@ -62,6 +74,7 @@ static const struct option long_options[] = {
 	{ "read-size", required_argument, NULL, 'r' },
 	{ "folio", required_argument, NULL, 'f' },
 	{ "mode", required_argument, NULL, OPTION_MODE },
+	{ "allocator", required_argument, NULL, OPTION_ALLOCATOR },
 	{ "shrink", no_argument, NULL, OPTION_SHRINK },
 	{ "json", no_argument, NULL, OPTION_JSON },
 	{ "self-test", no_argument, NULL, OPTION_SELF_TEST },
@@ -92,6 +105,17 @@ static bool parse_mode(struct options *options, const char *text)
 		}
 	}
 	return complain("mode", text, "give try_get, peek, cas or rwlock");
+}
+
+static bool parse_allocator(struct options *options, const char *text)
+{
+	for (unsigned i = 0; i < sizeof(allocators) / sizeof(allocators[0]); i++) {
+		if (!strcmp(text, allocators[i]->name)) {
+			options->frames = allocators[i];
+			return true;
+		}
+	}
+	return complain("allocator", text, "give mmap, cache, mimalloc or malloc");
 }
 
 /* A whole number from 1 to most. */
@@ -229,6 +253,9 @@ static enum options_answer parse_one(struct options *options, int option)
 	case OPTION_MODE:
 		good = parse_mode(options, optarg);
 		break;
+	case OPTION_ALLOCATOR:
+		good = parse_allocator(options, optarg);
+		break;
 	case OPTION_SHRINK:
 		options->shrink = true;
 		break;
@@ -267,7 +294,8 @@ enum options_answer options_parse(struct options *options, int argc, char **argv
 		.memory_percent = 25,
 		.sizes = { SIZE_MIN, PAGE_BYTES, OPTIONS_SIZE_MAX },
 		.nsizes = OPTIONS_SIZES_MAX,
-		.folio_pages = 4,
+		.folio_pages = 1,
+		.frames = &frames_mmap,
 	};
 	while ((option = getopt_long(argc, argv, "t:s:m:r:f:h", long_options, NULL)) != -1) {
 		enum options_answer answer = parse_one(options, option);
@@ -276,5 +304,9 @@ enum options_answer options_parse(struct options *options, int argc, char **argv
 			return answer;
 	}
 	options->dirs = argv + optind;
-	return OPTIONS_RUN;
+	if (options->folio_pages <= options->frames->piece_max)
+		return OPTIONS_RUN;
+	say("--folio=%u: with --allocator=%s a folio has at most %u pages", options->folio_pages,
+	    options->frames->name, (unsigned)options->frames->piece_max);
+	return OPTIONS_WRONG;
 }

@@ -15,6 +15,7 @@
 
 struct options {
 	enum cache_mode mode;
+	const struct frames_ops *frames;
 	unsigned threads;
 	double seconds;
 	/*

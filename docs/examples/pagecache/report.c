@@ -11,6 +11,17 @@
 
 #include "terminal.h"
 
+static bool init_measure(struct measure *measure, unsigned read_size, unsigned rounds)
+{
+	measure->read_size = read_size;
+	for (unsigned way = 0; way < WAYS; way++) {
+		measure->per_second[way] = calloc(rounds, sizeof(double));
+		if (!measure->per_second[way])
+			return false;
+	}
+	return true;
+}
+
 int report_init(struct report *report, const struct options *options, const struct file_set *set,
 		unsigned rounds)
 {
@@ -19,14 +30,9 @@ int report_init(struct report *report, const struct options *options, const stru
 	report->set = set;
 	report->nmeasures = options->nsizes;
 	for (unsigned i = 0; i < options->nsizes; i++) {
-		struct measure *measure = &report->measures[i];
-
-		measure->read_size = options->sizes[i];
-		for (unsigned way = 0; way < WAYS; way++) {
-			measure->per_second[way] = calloc(rounds, sizeof(double));
-			if (!measure->per_second[way])
-				return -ENOMEM;
-		}
+		if (!init_measure(&report->measures[i], options->sizes[i], rounds) ||
+		    !init_measure(&report->hits[i], options->sizes[i], rounds))
+			return -ENOMEM;
 	}
 	return 0;
 }
@@ -34,8 +40,10 @@ int report_init(struct report *report, const struct options *options, const stru
 void report_free(struct report *report)
 {
 	for (unsigned i = 0; i < report->nmeasures; i++) {
-		for (unsigned way = 0; way < WAYS; way++)
+		for (unsigned way = 0; way < WAYS; way++) {
 			free(report->measures[i].per_second[way]);
+			free(report->hits[i].per_second[way]);
+		}
 	}
 }
 
@@ -67,6 +75,8 @@ static struct tally sum_all(const struct report *report)
 		struct tally tally = sum_way(report, (enum way)way);
 
 		tally_add(&sum, &tally);
+		for (unsigned i = 0; i < report->nmeasures; i++)
+			tally_add(&sum, &report->hits[i].total[way]);
 	}
 	return sum;
 }
@@ -166,6 +176,19 @@ static double per(uint64_t amount, uint64_t number)
 }
 
 /* What the cache did. */
+static void print_measures(const struct report *report)
+{
+	if (report->hot_pages)
+		printf("of all %.1f MiB\n", mib(report->set->bytes));
+	for (unsigned i = 0; i < report->nmeasures; i++)
+		print_measure(&report->measures[i]);
+	if (!report->hot_pages)
+		return;
+	printf("of %.1f MiB that stay in memory\n", mib(report->hot_pages << PAGE_SHIFT));
+	for (unsigned i = 0; i < report->nmeasures; i++)
+		print_measure(&report->hits[i]);
+}
+
 static void print_cache(const struct cache_stats *cache)
 {
 	printf("folios      %llu read, of %.2f pages; %llu smaller than they should be\n",
@@ -183,16 +206,40 @@ static void print_cache(const struct cache_stats *cache)
 		       ull(cache->peeks), ull(cache->unpeeked));
 }
 
-static void print_shrink(const struct shrink_report *shrink)
+static void print_given(const struct cache_shrunk *given, const struct frames_ops *frames)
+{
+	if (frames->give_back)
+		printf("%.2f MiB of pages", mib(given->frames));
+	else
+		printf("what %s gives back by itself", frames->name);
+	printf(" and %.2f of tables", mib(given->tables));
+}
+
+static void print_shrink(const struct shrink_report *shrink, const struct frames_ops *frames)
 {
 	if (!shrink->done)
 		return;
 	printf("shrunk      from %.2f to %.2f MiB of pages in %.1f ms, %llu evictions; resident\n"
-	       "            memory from %.2f to %.2f MiB: %.2f of pages given back, %.2f of "
-	       "tables\n",
+	       "            memory from %.2f to %.2f MiB: ",
 	       mib(shrink->limit_before), mib(shrink->limit_after), shrink->seconds * 1e3,
 	       ull(shrink->stats.evictions), mib(shrink->resident_before),
-	       mib(shrink->resident_after), mib(shrink->given.frames), mib(shrink->given.tables));
+	       mib(shrink->resident_after));
+	print_given(&shrink->given, frames);
+	printf("\n");
+}
+
+static void print_memory(const struct report *report)
+{
+	const struct frames_ops *frames = report->options->frames;
+
+	printf("memory      %.2f MiB of pages, at most %.2f MiB; %.2f MiB to find them\n",
+	       mib(report->usage.resident), mib(report->usage.cap), mib(report->usage.tables));
+	print_shrink(&report->shrink, frames);
+	printf("resident    %.2f MiB of memory in all, pages from %s; %.2f once it was emptied:\n"
+	       "            ",
+	       mib(report->resident), frames->name, mib(report->resident_emptied));
+	print_given(&report->given_back, frames);
+	printf(" given back\n");
 }
 
 static void print_text(const struct report *report)
@@ -208,17 +255,12 @@ static void print_text(const struct report *report)
 	       options_mode_name(report->options->mode), report->options->folio_pages);
 	printf("medians of %3u rounds    page cache        pread(2)    ratio       hits\n",
 	       report->measures[0].rounds);
-	for (unsigned i = 0; i < report->nmeasures; i++)
-		print_measure(&report->measures[i]);
+	print_measures(report);
 	printf("lookups     %llu in the cache, %.2f %% hits; %llu reads through pread(2)\n",
 	       ull(cache.reads), hit_rate(&cache), ull(pread.reads));
 	print_cache(&all.cache);
 	printf("revivals    %llu\n", ull(report->usage.revivals));
-	printf("memory      %.2f MiB of pages, at most %.2f MiB; %.2f MiB to find them\n",
-	       mib(report->usage.resident), mib(report->usage.cap), mib(report->usage.tables));
-	print_shrink(&report->shrink);
-	printf("given back  %.2f MiB of pages and %.2f of tables, when the cache was emptied\n",
-	       mib(report->given_back.frames), mib(report->given_back.tables));
+	print_memory(report);
 	printf("files       %llu skipped, %llu changed meanwhile (%llu reads given up)\n",
 	       ull(set->skipped), ull(set->files_gone), ull(all.stale));
 	printf("mismatches  %llu in %llu reads, each verified to the last byte\n",
@@ -240,6 +282,14 @@ static void print_json_measure(const struct measure *measure, bool last)
 	printf("\"lookups\": %llu, \"pread_reads\": %llu, \"hit_rate\": %.6f }%s\n",
 	       ull(measure->total[WAY_CACHE].reads), ull(measure->total[WAY_PREAD].reads),
 	       hit_rate(&measure->total[WAY_CACHE]) / 100, last ? "" : ",");
+}
+
+static void print_json_measures(const char *name, const struct measure *measures, unsigned n)
+{
+	printf("  \"%s\": [\n", name);
+	for (unsigned i = 0; i < n; i++)
+		print_json_measure(&measures[i], i + 1 == n);
+	printf("  ],\n");
 }
 
 static void print_json_cache(const struct cache_stats *cache)
@@ -276,8 +326,9 @@ static void print_json(const struct report *report)
 	struct tally cache = sum_way(report, WAY_CACHE);
 	struct tally all = sum_all(report);
 
-	printf("{\n  \"mode\": \"%s\",\n  \"folio\": %u,\n",
-	       options_mode_name(report->options->mode), report->options->folio_pages);
+	printf("{\n  \"mode\": \"%s\",\n  \"allocator\": \"%s\",\n  \"folio\": %u,\n",
+	       options_mode_name(report->options->mode), report->options->frames->name,
+	       report->options->folio_pages);
 	printf("  \"files\": %u,\n  \"bytes\": %llu,\n  \"pages\": %llu,\n", set->nfiles,
 	       ull(set->bytes), ull(set->npages));
 	printf("  \"skipped\": %llu,\n  \"changed_files\": %llu,\n  \"stale_reads\": %llu,\n",
@@ -285,10 +336,9 @@ static void print_json(const struct report *report)
 	printf("  \"threads\": %u,\n  \"seconds\": %.3f,\n  \"interrupted\": %s,\n",
 	       report->options->threads, report->seconds, report->interrupted ? "true" : "false");
 	printf("  \"self_test\": %s,\n", report->options->self_test ? "true" : "false");
-	printf("  \"measures\": [\n");
-	for (unsigned i = 0; i < report->nmeasures; i++)
-		print_json_measure(&report->measures[i], i + 1 == report->nmeasures);
-	printf("  ],\n  \"lookups\": %llu,\n  \"hit_rate\": %.6f,\n", ull(cache.reads),
+	print_json_measures("measures", report->measures, report->nmeasures);
+	print_json_measures("hits", report->hits, report->hot_pages ? report->nmeasures : 0);
+	printf("  \"lookups\": %llu,\n  \"hit_rate\": %.6f,\n", ull(cache.reads),
 	       hit_rate(&cache) / 100);
 	print_json_cache(&all.cache);
 	print_json_shrink(&report->shrink);
@@ -298,6 +348,8 @@ static void print_json(const struct report *report)
 	printf("  \"memory_cap\": %llu,\n  \"memory_resident\": %llu,\n"
 	       "  \"memory_registry\": %llu,\n",
 	       ull(report->usage.cap), ull(report->usage.resident), ull(report->usage.tables));
+	printf("  \"resident\": %llu,\n  \"resident_emptied\": %llu,\n", ull(report->resident),
+	       ull(report->resident_emptied));
 	printf("  \"verified_reads\": %llu,\n  \"mismatches\": %llu\n}\n", ull(all.reads),
 	       ull(all.mismatches));
 }

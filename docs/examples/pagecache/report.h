@@ -29,10 +29,15 @@ struct report {
 	const struct file_set *set;
 	unsigned nmeasures;
 	struct measure measures[OPTIONS_SIZES_MAX];
-	struct tally warm_up;
+	/* The same of the first pages only, so few that they stay in memory. */
+	struct measure hits[OPTIONS_SIZES_MAX];
+	uint64_t hot_pages;   /* how many; 0: all fit, so that this is not measured apart */
+	struct tally warm_up; /* what filled the cache, before and in between */
 	struct cache_usage usage;
 	struct shrink_report shrink;
+	uint64_t resident;		/* memory of the process, bytes, or 0: it cannot be known */
 	struct cache_shrunk given_back; /* once the cache was emptied */
+	uint64_t resident_emptied;	/* after that */
 	double seconds;			/* that the run took */
 	bool interrupted;
 };

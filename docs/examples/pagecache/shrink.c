@@ -5,10 +5,10 @@
 #include "shrink.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
+
+#include "resident.h"
 
 #define NS_PER_S UINT64_C(1000000000)
 
@@ -18,20 +18,6 @@ static uint64_t now_ns(clockid_t clock)
 
 	clock_gettime(clock, &now);
 	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
-}
-
-/* The process's resident memory, or 0 where the system does not say. */
-static uint64_t resident_bytes(void)
-{
-	FILE *statm = fopen("/proc/self/statm", "r");
-	unsigned long long pages = 0;
-
-	if (!statm)
-		return 0;
-	if (fscanf(statm, "%*u %llu", &pages) != 1)
-		pages = 0;
-	fclose(statm);
-	return pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
 static void shrink_now(struct shrink *shrink)

@@ -44,7 +44,8 @@ test_eviction()
 import json, sys
 report = json.load(open(sys.argv[1]))
 assert [m["read_size"] for m in report["measures"]] == [64, 4096, 65536]
-assert all(m["rounds"] >= 7 and m["ratio"] > 0 for m in report["measures"])
+assert [m["read_size"] for m in report["hits"]] == [64, 4096, 65536]
+assert all(m["rounds"] >= 7 and m["ratio"] > 0 for m in report["measures"] + report["hits"])
 assert 0 < report["hit_rate"] < 1
 ' "$work/out" 2>>"$work/err"
 		verdict $? "the JSON report is JSON"
@@ -60,6 +61,11 @@ test_all_in_memory()
 	run --threads=1 --seconds=0.2 --memory=50% --read-size=page "$work/data"
 	[ $status -eq 0 ] && says '^mismatches  0 in' && says '4096-byte reads'
 	verdict $? "the report as text"
+	run --threads=1 --seconds=0.2 --memory=50% --read-size=page --json "$work/data"
+	all=$(sed -n '/"measures"/,/]/s/.*"hit_rate": \([0-9.]*\).*/\1/p' "$work/out")
+	hits=$(sed -n '/"hits"/,/]/s/.*"hit_rate": \([0-9.]*\).*/\1/p' "$work/out")
+	[ $status -eq 0 ] && awk "BEGIN { exit !($all < 0.8 && $hits > 0.9) }"
+	verdict $? "what stays in memory is measured apart"
 	run --threads=2 --seconds=0.2 --read-size=both --json "$work/data"
 	[ $status -eq 0 ] && says '"read_size": 64,' && says '"read_size": 4096,' &&
 		! says '"read_size": 65536,'
@@ -171,6 +177,82 @@ test_shrink()
 	[ $status -eq 0 ] && [ "$(number mismatches)" -eq 0 ] &&
 		[ "$(number shrink_resident_after)" -lt "$(($(number shrink_resident_before) - 8000000))" ]
 	verdict $? "and the process has less of it"
+}
+
+# Whether this allocator can be had: mimalloc is not everywhere.
+has_allocator()
+{
+	run --allocator="$1" --seconds=0.1 --read-size=64 "$work/data"
+	if [ "$1" = mimalloc ] && says '^pagecache: --allocator=mimalloc'; then
+		echo "skipped: --allocator=mimalloc ($(sed -n 's/^pagecache: --allocator=mimalloc[: ]*//p' \
+			"$work/err"))"
+		return 1
+	fi
+	return 0
+}
+
+# Which is halfway through, if the machine comes to it before the run is over.
+has_shrunk()
+{
+	[ "$status" -eq 0 ] && [ "$(number shrink_limit_after)" = 163840 ]
+}
+
+# All ways to find and hold a page, on memory from allocator $1: evicting all the time, with folios of
+# all sizes, while the limit goes down; with room for all; and with a page that is wrong.
+test_allocator()
+{
+	for mode in try_get peek cas rwlock; do
+		patiently has_shrunk 0.6 --allocator="$1" --mode=$mode --threads=3 --memory=320K \
+			--folio=8 --shrink --json "$work/data" &&
+			says "\"allocator\": \"$1\"" && says "\"mode\": \"$mode\"" &&
+			[ "$(number mismatches)" -eq 0 ] && [ "$(number evictions)" -gt 0 ] &&
+			[ "$(number memory_resident)" -le 163840 ] &&
+			[ "$(number verified_reads)" -gt 42 ]
+		verdict $? "$1, $mode: evicts all the time, shrinks, and is right"
+
+		run --allocator="$1" --mode=$mode --threads=2 --seconds=0.2 --memory=all --json "$work/data"
+		[ $status -eq 0 ] && [ "$(number mismatches)" -eq 0 ] && [ "$(number evictions)" -eq 0 ]
+		verdict $? "$1, $mode: hits all the time"
+
+		run --allocator="$1" --mode=$mode --seconds=0.3 --self-test --read-size=64 "$work/data"
+		[ $status -eq 1 ] && says 'MISMATCH' && says "pages from $1"
+		verdict $? "$1, $mode: a spoiled page is noticed"
+	done
+}
+
+# That emptying the cache gives memory back to the system, where that is to be seen.
+test_emptying()
+{
+	make_file 30000000 "$work/large/larger"
+	for allocator in mmap cache malloc; do
+		for mode in try_get peek; do
+			# What free() gives back, and when, is the C library's.
+			if [ $allocator = malloc ] && [ $mode != peek ] &&
+				! getconf GNU_LIBC_VERSION >/dev/null 2>&1; then
+				echo "skipped: whether free() gives memory back (no glibc)"
+				continue
+			fi
+			run --allocator=$allocator --mode=$mode --threads=2 --seconds=0.3 --memory=all \
+				--json "$work/large"
+			if [ "$(number resident)" -eq 0 ]; then
+				echo "skipped: resident memory (no statm)"
+				return
+			fi
+			[ $status -eq 0 ] && [ "$(number mismatches)" -eq 0 ] &&
+				[ "$(number resident_emptied)" -lt "$(($(number resident) - 28000000))" ]
+			verdict $? "$allocator, $mode: an emptied cache gives its memory back"
+		done
+	done
+	rm "$work/large/larger"
+}
+
+test_allocators()
+{
+	for allocator in cache malloc mimalloc; do
+		has_allocator $allocator && test_allocator $allocator
+	done
+	test_emptying
+	refused --folio=256 'at most 128 pages' --allocator=cache "$work/data"
 }
 
 test_odd_folders()
@@ -344,6 +426,8 @@ test_options()
 	done
 	wrong --mode=lock 'try_get, peek, cas or rwlock'
 	wrong --mode= 'try_get, peek, cas or rwlock'
+	wrong --allocator=jemalloc 'mmap, cache, mimalloc or malloc'
+	wrong --allocator= 'mmap, cache, mimalloc or malloc'
 	wrong --nonsense 'pagecache --help'
 	wrong --json=yes 'pagecache --help'
 }
@@ -356,6 +440,7 @@ test_modes
 test_folios
 test_batches
 test_shrink
+test_allocators
 test_odd_folders
 test_unreadable
 test_few_descriptors

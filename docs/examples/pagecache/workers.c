@@ -109,7 +109,7 @@ static bool draw_piece(struct worker *worker, struct piece *piece)
 	unsigned size = crew->slice.read_size;
 
 	for (unsigned draws = 0; draws < DRAWS_MAX && !nothing_left(crew->set); draws++) {
-		uint64_t pfn = random_below(&worker->random, crew->set->npages);
+		uint64_t pfn = random_below(&worker->random, crew->slice.pages);
 		struct file *file = files_of_page(crew->set, pfn);
 		uint64_t offset = (pfn - file->base) << PAGE_SHIFT;
 		uint64_t length = smaller(PAGE_BYTES, file->size - offset);

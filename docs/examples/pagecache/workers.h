@@ -30,6 +30,7 @@ struct slice {
 	unsigned read_size; /* a power of two from VERIFY_LINE to VERIFY_MAX */
 	uint64_t seed;	    /* of the random sequence */
 	uint64_t ns;	    /* how long it lasts */
+	uint64_t pages;	    /* random pieces are drawn from pfns below that */
 	/* Instead of random pieces, and until they are done: these many pages in order. */
 	uint64_t warm_pages;
 };
