@@ -54,6 +54,8 @@ build() { # configure argument...
 			ATOMIC_OPS_CFLAGS="-I$base/include" ATOMIC_OPS_LIBS=' ' "$@" || return
 		echo "$*" >arguments
 	fi
+	# Were it made again only now, what that prints would be taken for programs.
+	logged $MAKE Makefile || return
 	programs=$($MAKE -s --no-print-directory list-unit-programs) && [ -n "$programs" ] || return
 	# shellcheck disable=SC2086 # many words
 	logged $MAKE lib/libfrozenref.la $programs
