@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: MIT
 # libfrozenref-mimalloc, its tests and its benchmark: only where mimalloc was found.
 
-EXTRA_DIST += integrations/mimalloc/README.md integrations/mimalloc/libfrozenref-mimalloc.map
+EXTRA_DIST += \
+	integrations/mimalloc/README.md \
+	integrations/mimalloc/frozenref-mimalloc.cmake \
+	integrations/mimalloc/libfrozenref-mimalloc.map
 include integrations/mimalloc/tests/local.mk
 
 if HAVE_MIMALLOC
 frozenrefinclude_HEADERS += include/frozenref/mimalloc.h include/frozenref/mimalloc.hpp
 pkgconfig_DATA += integrations/mimalloc/frozenref-mimalloc.pc
+cmake_DATA += integrations/mimalloc/frozenref-mimalloc.cmake
 
 lib_LTLIBRARIES += integrations/mimalloc/libfrozenref-mimalloc.la
 integrations_mimalloc_libfrozenref_mimalloc_la_SOURCES = \

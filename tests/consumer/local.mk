@@ -6,8 +6,13 @@ TESTS += \
 	tests/consumer/test-autotools.sh \
 	tests/consumer/test-by-hand.sh \
 	tests/consumer/test-cmake.sh \
-	tests/consumer/test-meson.sh
+	tests/consumer/test-meson.sh \
+	tests/consumer/test-mimalloc.sh
 EXTRA_DIST += \
+	tests/consumer/mimalloc/CMakeLists.txt \
+	tests/consumer/mimalloc/meson.build \
+	tests/consumer/mimalloc/words.c \
+	tests/consumer/mimalloc/words.cc \
 	tests/consumer/project/CMakeLists.txt \
 	tests/consumer/project/Makefile.am \
 	tests/consumer/project/configure.ac \
@@ -18,4 +23,5 @@ EXTRA_DIST += \
 	tests/consumer/test-autotools.sh \
 	tests/consumer/test-by-hand.sh \
 	tests/consumer/test-cmake.sh \
-	tests/consumer/test-meson.sh
+	tests/consumer/test-meson.sh \
+	tests/consumer/test-mimalloc.sh

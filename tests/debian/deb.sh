@@ -78,7 +78,8 @@ for file in include/frozenref/frozenref.hpp "lib/$machine/cmake/frozenref/frozen
 	"lib/$machine/libfrozenref.so.0" "lib/$machine/libfrozenref.a" \
 	"lib/$machine/pkgconfig/frozenref.pc" share/man/man3/frozenref_try_get_n.3.gz \
 	include/frozenref/mimalloc.hpp "lib/$machine/libfrozenref-mimalloc.so.0" \
-	"lib/$machine/pkgconfig/frozenref-mimalloc.pc" share/man/man7/frozenref-mimalloc.7.gz \
+	"lib/$machine/pkgconfig/frozenref-mimalloc.pc" \
+	"lib/$machine/cmake/frozenref/frozenref-mimalloc.cmake" share/man/man7/frozenref-mimalloc.7.gz \
 	share/doc/libfrozenref-doc/examples/pagecache/main.c share/doc/libfrozenref-doc/design.md; do
 	[ -e "root/usr/$file" ] || fail "no package has $file"
 done
