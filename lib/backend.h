@@ -26,6 +26,13 @@ size_t frozenref__page_size(void);
 /* How many bytes of addresses the process may have, and whether that is a limit put on it. */
 uint64_t frozenref__address_space(bool *limited);
 
+/*
+ * In multiples of how many bytes, at addresses that are multiples of it as well, to commit what
+ * grows: a huge page is had where all of it is there when the first byte is touched. A page with
+ * any other backend.
+ */
+size_t frozenref__backend_granule(const struct frozenref_backend *backend);
+
 /* A size as the system counts it, in whole pages. */
 size_t frozenref__backend_rounded(size_t size);
 

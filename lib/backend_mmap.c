@@ -22,6 +22,9 @@
 # define MAP_NORESERVE 0
 #endif
 
+/* As most systems with pages of 4 KiB have them. */
+#define HUGE_PAGE ((size_t)1 << 21)
+
 /*
  * Cuts a mapping down to the aligned part in its middle. Unmapping at an end cannot run out of
  * maps.
@@ -147,6 +150,15 @@ const struct frozenref_backend *frozenref_mmap_hugepage_backend(void)
 size_t frozenref__page_size(void)
 {
 	return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+size_t frozenref__backend_granule(const struct frozenref_backend *backend)
+{
+	size_t page = frozenref__page_size();
+	/* Where addresses are scarce small pages have to do at the edges. */
+	bool huge = backend == frozenref_mmap_hugepage_backend() && sizeof(void *) > 4;
+
+	return huge && page < HUGE_PAGE ? HUGE_PAGE : page;
 }
 
 /*

@@ -122,6 +122,12 @@ size_t frozenref__page_size(void)
 	return system_info().dwPageSize;
 }
 
+size_t frozenref__backend_granule(const struct frozenref_backend *backend)
+{
+	(void)backend;
+	return frozenref__page_size();
+}
+
 uint64_t frozenref__address_space(bool *limited)
 {
 	*limited = false;

@@ -28,10 +28,17 @@
 
 /* ------------------------------------------------------------------------------------ addresses */
 
+/* A granule is a power of two. */
+static size_t rounded_to(size_t granule, size_t size)
+{
+	return (size + granule - 1) & ~(granule - 1);
+}
+
 /* Bytes for n slabs, the objects first; lays the areas out as if the range began at 0. */
 static uint64_t plan(struct cache *cache, uint64_t n)
 {
 	uint64_t objects = n * cache->head.per_slab;
+	size_t granule = frozenref__backend_granule(cache->backend);
 	struct {
 		struct area *area;
 		uint64_t size;
@@ -49,7 +56,7 @@ static uint64_t plan(struct cache *cache, uint64_t n)
 		if (part[i].size > SIZE_MAX / 8)
 			return UINT64_MAX;
 		part[i].area->base = (uintptr_t)at;
-		part[i].area->size = frozenref__backend_rounded((size_t)part[i].size);
+		part[i].area->size = rounded_to(granule, (size_t)part[i].size);
 		at += part[i].area->size;
 	}
 	return at;
@@ -85,13 +92,13 @@ static uint64_t default_addresses(void)
 static int reserve(struct cache *cache, uint64_t n)
 {
 	uint64_t size = plan(cache, n);
+	size_t align = rounded_to(cache->slab_size, frozenref__backend_granule(cache->backend));
 	void *address;
 	int err;
 
 	if (size > SIZE_MAX / 2 || n > UINT32_MAX - 1)
 		return -ENOMEM;
-	err = cache->backend->reserve(cache->backend->context, (size_t)size, cache->slab_size,
-				      &address);
+	err = cache->backend->reserve(cache->backend->context, (size_t)size, align, &address);
 	if (err)
 		return err;
 	cache->reserved = (size_t)size;
@@ -120,7 +127,9 @@ int frozenref__slabs_reserve(struct cache *cache, size_t max_objects)
 		cache->last_slab_objects = (uint32_t)((max_objects - 1) % per_slab) + 1;
 		return reserve(cache, (max_objects - 1) / per_slab + 1);
 	}
-	n = default_addresses() / (plan(cache, 16) / 16);
+	/* So many that what is rounded up is a small part. */
+	n = (uint32_t)(frozenref__backend_granule(cache->backend) / 256);
+	n = default_addresses() / (plan(cache, n) / n);
 	if (!n)
 		n = 1;
 	while ((err = reserve(cache, n)) == -ENOMEM && n > 1)
@@ -143,7 +152,7 @@ void frozenref__slabs_release(struct cache *cache)
 static int commit_to(struct cache *cache, struct area *area, size_t bytes)
 {
 	size_t ahead = area->committed / 4 < GROWTH_MAX ? area->committed / 4 : GROWTH_MAX;
-	size_t end = frozenref__backend_rounded(bytes + ahead);
+	size_t end = rounded_to(frozenref__backend_granule(cache->backend), bytes + ahead);
 	int err;
 
 	if (bytes <= area->committed)

@@ -320,7 +320,7 @@ void frozenref_index_stats(struct frozenref_index *index, struct frozenref_index
 	for (uint32_t i = 0; i < known.stripes; i++)
 		add_stripe(&known, &index->stripes[i]);
 	pthread_mutex_lock(&index->grow_lock);
-	committed = index->committed * CHUNK_BYTES;
+	committed = index->committed * index->chunk_bytes;
 	pthread_mutex_unlock(&index->grow_lock);
 	known.buckets_max = (uint64_t)index->max_buckets << index->stripe_shift;
 	known.bytes_reserved = frozenref__backend_rounded(table);

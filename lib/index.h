@@ -41,9 +41,6 @@
 /* In node->index, besides 0 and the numbers of indexes: being put in by somebody. */
 #define INDEX_CHANGING UINT32_MAX
 
-/* Memory for buckets is committed, and given back, in pieces of this size. */
-#define CHUNK_BYTES ((size_t)1 << 16)
-
 struct stripe {
 	/* Read by every lookup, written by splits and merges: a line of its own. */
 	_Alignas(64) uint32_t sequence;
@@ -81,6 +78,7 @@ struct frozenref_index {
 	uint32_t min_buckets; /* of a stripe, as the next one */
 	uint32_t max_buckets;
 	uint32_t chunk_rows; /* how many buckets of each stripe are in a chunk */
+	size_t chunk_bytes;  /* memory for buckets is committed, and given back, in such pieces */
 
 	/* Taken by who holds a stripe's lock, over a change of which chunks are in use. */
 	pthread_mutex_t grow_lock;

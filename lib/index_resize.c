@@ -19,6 +19,9 @@
 /* Splits or merges that one insert or erase may do, so that the table keeps up with them. */
 #define STEPS_AT_ONCE 4
 
+/* The least that is committed, or given back, at once. */
+#define CHUNK_MIN ((size_t)1 << 16)
+
 /* It shrinks when there is less than a part of this of the load at which it grows. */
 #define SLACK 4
 
@@ -31,15 +34,15 @@ size_t frozenref__index_table_bytes(const struct frozenref_index *index)
 
 static char *chunk_address(const struct frozenref_index *index, uint32_t chunk)
 {
-	return (char *)index->table + chunk * CHUNK_BYTES;
+	return (char *)index->table + chunk * index->chunk_bytes;
 }
 
 /* The last one may be smaller. */
 static size_t chunk_bytes(const struct frozenref_index *index, uint32_t chunk)
 {
-	size_t left = frozenref__index_table_bytes(index) - chunk * CHUNK_BYTES;
+	size_t left = frozenref__index_table_bytes(index) - chunk * index->chunk_bytes;
 
-	return left < CHUNK_BYTES ? left : CHUNK_BYTES;
+	return left < index->chunk_bytes ? left : index->chunk_bytes;
 }
 
 /* Under grow_lock, or before there is anybody else. */
@@ -227,14 +230,17 @@ static int fill_table(struct frozenref_index *index)
 
 int frozenref__index_make_table(struct frozenref_index *index, bool or_fewer)
 {
+	size_t granule = frozenref__backend_granule(index->backend);
 	void *table;
 	int err;
 
-	index->chunk_rows = (uint32_t)(CHUNK_BYTES / sizeof(*index->table) >> index->stripe_shift);
+	index->chunk_bytes = granule > CHUNK_MIN ? granule : CHUNK_MIN;
+	index->chunk_rows =
+		(uint32_t)(index->chunk_bytes / sizeof(*index->table) >> index->stripe_shift);
 	for (;;) {
 		size_t bytes = frozenref__index_table_bytes(index);
 
-		err = index->backend->reserve(index->backend->context, bytes, 64, &table);
+		err = index->backend->reserve(index->backend->context, bytes, granule, &table);
 		if (!err || !or_fewer || index->max_buckets == index->min_buckets)
 			break;
 		index->max_buckets /= 2;

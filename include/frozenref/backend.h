@@ -50,8 +50,9 @@ struct frozenref_backend {
 FROZENREF__API const struct frozenref_backend *frozenref_mmap_backend(void);
 
 /*
- * The same on huge pages, where the system has them: for large, densely used registries, which then
- * miss the TLB less. A table of slots takes 2 MiB at its first use. On Windows the same as above.
+ * The same on huge pages, where the system has them: for large, densely used registries, caches and
+ * indexes, which then miss the TLB less. They take 2 MiB at their first use, and grow by as much.
+ * On Windows the same as above.
  */
 FROZENREF__API const struct frozenref_backend *frozenref_mmap_hugepage_backend(void);
 

@@ -4,6 +4,9 @@
  *
  * Run by `make check`.
  */
+#include <stdio.h>
+#include <unistd.h>
+
 #include "index_fixture.h"
 
 #define HASH(key) (UINT64_C(0xd1342543de82ef95) * ((key) + 1))
@@ -356,4 +359,61 @@ Test(index_resize, growth_that_fails_loses_nothing)
 	cr_assert(memory.purges > 0);
 	destroy_items();
 	cr_assert(memory.bytes == 0);
+}
+
+/* ----------------------------------------------------------------------------------- huge pages */
+
+#define HUGE_PAGE (UINT64_C(1) << 21)
+
+/* Places in the address space where there may be a huge page; -1 where that cannot be known. */
+static int64_t huge_places(void)
+{
+	FILE *maps = fopen("/proc/self/maps", "r");
+	unsigned long long from;
+	unsigned long long to;
+	int64_t places = 0;
+	char access;
+
+	if (!maps || sizeof(void *) == 4 || sysconf(_SC_PAGESIZE) >= (long)HUGE_PAGE) {
+		if (maps)
+			fclose(maps);
+		return -1;
+	}
+	while (fscanf(maps, "%llx-%llx %*c%c%*[^\n]", &from, &to, &access) == 3) {
+		from = (from + HUGE_PAGE - 1) / HUGE_PAGE;
+		to /= HUGE_PAGE;
+		if (access == 'w' && to > from)
+			places += (int64_t)(to - from);
+	}
+	fclose(maps);
+	return places;
+}
+
+/* A page is huge if all of its place is writable when it is first touched. */
+Test(index_resize, commits_whole_huge_pages)
+{
+	struct frozenref_cache_config config = cache_config();
+	struct frozenref_index_config config_of_index;
+	int64_t before = huge_places();
+
+	if (before < 0)
+		cr_skip_test("no huge pages of 2 MiB here, or no telling");
+	misuse_watch();
+	config.backend = frozenref_mmap_hugepage_backend();
+	cr_assert(frozenref_cache_create(&cache, &config) == 0);
+	config_of_index = index_config();
+	config_of_index.backend = frozenref_mmap_hugepage_backend();
+	items = make_index(&config_of_index);
+	/* The table has one, objects and slabs have one each. */
+	cr_assert(huge_places() >= before + 1);
+	insert_keys(0, 1);
+	cr_assert(huge_places() >= before + 3);
+	insert_keys(1, 100000);
+	assert_there(0, 100000, 100000);
+	evict_keys(0, 100000);
+	cr_assert(frozenref_cache_trim(cache) > 0);
+	insert_keys(0, 1000);
+	assert_there(0, 1000, 2000);
+	evict_keys(0, 1000);
+	destroy_items();
 }
