@@ -4,16 +4,15 @@
  * directory, and which names are known to be absent.
  *
  * Used by workers.c and scratch.c. Relies on libfrozenref's cache for the dentries, and on its
- * index to find them by (parent, name). Lookups take no lock. Whoever misses takes the lock of the
- * directory while asking the file system, and so do those who rename and unlink.
+ * index to find them, by (parent, name) or by the whole path. Lookups take no lock. Whoever misses
+ * takes the lock of the directory while asking the file system, and so do those who rename and
+ * unlink.
  */
 #ifndef DCACHE_H
 #define DCACHE_H
 
 #include <stdbool.h>
 #include <stdint.h>
-
-#define DNAME_INLINE 64
 
 struct dcache;
 struct dentry;
@@ -27,9 +26,9 @@ struct dcache_answer {
 };
 
 struct dcache_stats {
-	uint64_t components; /* looked up */
-	uint64_t misses;     /* of these, those that asked the file system */
-	uint64_t restarts;   /* of walks, since a directory was renamed meanwhile */
+	uint64_t steps;	   /* paths that were known as a whole, and names on the way to others */
+	uint64_t misses;   /* of these, those that asked the file system */
+	uint64_t restarts; /* of walks, since a directory was renamed meanwhile */
 	uint64_t evictions;
 };
 

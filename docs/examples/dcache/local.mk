@@ -1,11 +1,16 @@
 # The dentry cache: built with everything else, and installed as source to learn from.
 
 dcache_sources = \
+	docs/examples/dcache/change.c \
 	docs/examples/dcache/dcache.c \
 	docs/examples/dcache/dcache.h \
+	docs/examples/dcache/dentry.c \
+	docs/examples/dcache/inside.h \
+	docs/examples/dcache/lookup.c \
 	docs/examples/dcache/main.c \
 	docs/examples/dcache/scratch.c \
 	docs/examples/dcache/scratch.h \
+	docs/examples/dcache/shrink.c \
 	docs/examples/dcache/tree.c \
 	docs/examples/dcache/tree.h \
 	docs/examples/dcache/workers.c \

@@ -4,11 +4,12 @@
  * dcache and by fstatat(2) in turn, while other threads rename and unlink in a tree of their own;
  * checks every answer, and reports. README.md says what it shows.
  *
- * The pieces: dcache.c the cache, tree.c the tree that stays, scratch.c the one that changes,
- * workers.c the threads.
+ * The pieces: dcache.h, and what is behind it, the cache; tree.c the tree that stays, scratch.c the
+ * one that changes, workers.c the threads.
  */
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,8 @@ enum { EXIT_RIGHT = 0, EXIT_MISMATCH = 1, EXIT_NO_RUN = 2 };
 #define SLICE_S	     0.1
 /* Of so many answers one is made wrong by the self-test. */
 #define SPOILED_EACH 8
+/* So many paths are looked up in another spelling as well. */
+#define SPELLINGS    1000
 
 struct options {
 	double seconds;
@@ -48,8 +51,10 @@ struct report {
 	unsigned rounds;
 	struct result results[KINDS];
 	struct scratch_tally scratch;
+	uint64_t misspelled; /* paths that were answered otherwise when spelled otherwise */
 	struct dcache_usage usage;
-	struct dcache_usage after;
+	struct dcache_usage quarter; /* when three of four dentries were evicted */
+	struct dcache_usage none;    /* and when all were that nobody uses, which is now */
 	size_t paths;
 };
 
@@ -191,6 +196,43 @@ static void warm_up(const struct tree *tree, struct dcache *dcache)
 		(void)dcache_lookup(dcache, tree->paths[i].path, &answer, &stats);
 }
 
+/* The same path with two slashes for each, and at both ends. */
+static void respell(const char *path, char spelling[2 * PATH_MAX + 4])
+{
+	char *to = spelling;
+
+	*to++ = '/';
+	*to++ = '/';
+	for (; *path; path++) {
+		if (*path == '/')
+			*to++ = '/';
+		*to++ = *path;
+	}
+	strcpy(to, "//");
+}
+
+/* Whether they lead to the same files; files that have changed meanwhile do not count. */
+static uint64_t check_spellings(const struct tree *tree, struct dcache *dcache)
+{
+	static char spelling[2 * PATH_MAX + 4];
+	struct dcache_stats stats = { 0 };
+	uint64_t mismatches = 0;
+
+	for (size_t i = 0; i < tree->n && i < SPELLINGS; i++) {
+		const struct tree_path *path = &tree->paths[i];
+		struct dcache_answer answer;
+		struct dcache_answer now;
+
+		respell(path->path, spelling);
+		if (!dcache_lookup(dcache, spelling, &answer, &stats) &&
+		    answers_agree(&answer, &path->answer))
+			continue;
+		if (tree_ask(tree, path->path, &now) || answers_agree(&now, &path->answer))
+			mismatches++;
+	}
+	return mismatches;
+}
+
 static int measure(const struct options *options, const struct tree *tree, struct dcache *dcache,
 		   struct scratch *scratch, struct report *report)
 {
@@ -208,6 +250,7 @@ static int measure(const struct options *options, const struct tree *tree, struc
 			err = run_round(options, tree, dcache, report, round, kind);
 	}
 	changers_stop(changers, &report->scratch);
+	report->misspelled = check_spellings(tree, dcache);
 	return err;
 }
 
@@ -232,6 +275,11 @@ static unsigned long long ull(uint64_t number)
 	return number;
 }
 
+static double mib(uint64_t bytes)
+{
+	return (double)bytes / 1048576;
+}
+
 static void print_result(const char *name, struct result *result, unsigned rounds)
 {
 	const struct dcache_stats *stats = &result->tallies[WAY_DCACHE].stats;
@@ -239,14 +287,13 @@ static void print_result(const char *name, struct result *result, unsigned round
 	printf("%-14s %12.3f M/s %12.3f M/s %9.2f %9.2f %%\n", name,
 	       median(result->rates[WAY_DCACHE], rounds) / 1e6,
 	       median(result->rates[WAY_FSTATAT], rounds) / 1e6, median(result->ratios, rounds),
-	       stats->components ? 100.0 * (double)(stats->components - stats->misses) /
-					   (double)stats->components
-				 : 0.0);
+	       stats->steps ? 100.0 * (double)(stats->steps - stats->misses) / (double)stats->steps
+			    : 0.0);
 }
 
 static uint64_t count_mismatches(const struct report *report)
 {
-	uint64_t mismatches = report->scratch.mismatches;
+	uint64_t mismatches = report->scratch.mismatches + report->misspelled;
 
 	for (unsigned kind = 0; kind < KINDS; kind++) {
 		for (unsigned way = 0; way < WAYS; way++)
@@ -266,14 +313,16 @@ static void print_report(const struct options *options, struct report *report)
 	       report->rounds);
 	print_result("present names", &report->results[PRESENT], report->rounds);
 	print_result("absent names", &report->results[ABSENT], report->rounds);
-	printf("lookups     %llu of paths, %llu of their components; %llu restarts\n",
+	printf("lookups     %llu of paths, in %llu steps; %llu restarts\n",
 	       ull(present->lookups + absent->lookups),
-	       ull(present->stats.components + absent->stats.components),
+	       ull(present->stats.steps + absent->stats.steps),
 	       ull(present->stats.restarts + absent->stats.restarts));
 	printf("evictions   %llu\n", ull(present->stats.evictions + absent->stats.evictions));
-	printf("memory      %.2f MiB for %llu dentries; %.2f MiB for %llu after shrinking\n",
-	       (double)report->usage.resident / 1048576, ull(report->usage.dentries),
-	       (double)report->after.resident / 1048576, ull(report->after.dentries));
+	printf("memory      %.2f MiB for %llu dentries; after shrinking %.2f MiB for %llu,\n"
+	       "            and %.2f MiB for %llu\n",
+	       mib(report->usage.resident), ull(report->usage.dentries),
+	       mib(report->quarter.resident), ull(report->quarter.dentries),
+	       mib(report->none.resident), ull(report->none.dentries));
 	printf("changes     %llu renames, unlinks and invalidations; %llu lookups checked among\n"
 	       "            them, %llu more while their file was being changed; %llu restarts\n",
 	       ull(report->scratch.changes), ull(report->scratch.checked),
@@ -285,20 +334,31 @@ static void print_report(const struct options *options, struct report *report)
 
 /* ----------------------------------------------------------------------------- putting together */
 
+/* At a quiet point, so that the numbers are exact. */
+static void shrink(const struct options *options, struct dcache *dcache, struct report *report)
+{
+	struct dcache_stats stats = { 0 };
+
+	if (options->entries)
+		dcache_shrink(dcache, options->entries, &stats);
+	dcache_usage(dcache, &report->usage);
+	dcache_shrink(dcache, report->usage.dentries / 4, &stats);
+	dcache_usage(dcache, &report->quarter);
+	dcache_shrink(dcache, 0, &stats);
+	dcache_usage(dcache, &report->none);
+}
+
 static int run_in(const struct options *options, struct tree *tree, struct dcache *dcache,
 		  struct scratch *scratch)
 {
 	static struct report report;
-	struct dcache_stats stats = { 0 };
 	int err;
 
 	report.paths = tree->n;
 	err = measure(options, tree, dcache, scratch, &report);
 	if (err)
 		return fail("cannot start a thread", err);
-	dcache_usage(dcache, &report.usage);
-	dcache_shrink(dcache, report.usage.dentries / 4, &stats);
-	dcache_usage(dcache, &report.after);
+	shrink(options, dcache, &report);
 	print_report(options, &report);
 	if (count_mismatches(&report))
 		return EXIT_MISMATCH;

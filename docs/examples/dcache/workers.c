@@ -106,7 +106,7 @@ static void *work(void *arg)
 
 static void add_stats(struct dcache_stats *sum, const struct dcache_stats *stats)
 {
-	sum->components += stats->components;
+	sum->steps += stats->steps;
 	sum->misses += stats->misses;
 	sum->restarts += stats->restarts;
 	sum->evictions += stats->evictions;
