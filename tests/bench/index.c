@@ -35,6 +35,7 @@ struct map {
 	struct frozenref_cache *cache;
 	struct frozenref_index *index;
 	const struct bench_keys *keys;
+	struct item **met; /* where each key was found last; for peeks */
 };
 
 static void check(const char *what, int err)
@@ -98,7 +99,7 @@ BENCH_RANDOM_LOOP(operations, struct map, {
 	}
 })
 
-static struct map *make_empty(const struct bench_keys *keys)
+static struct map *make_empty(const struct bench_keys *keys, unsigned cache_flags)
 {
 	struct frozenref_cache_config cache_config = FROZENREF_CACHE_CONFIG_INIT;
 	struct frozenref_index_config config = FROZENREF_INDEX_CONFIG_INIT;
@@ -106,6 +107,7 @@ static struct map *make_empty(const struct bench_keys *keys)
 
 	BENCH_REQUIRE(map);
 	map->keys = keys;
+	cache_config.flags = cache_flags;
 	cache_config.object_size = sizeof(struct item);
 	cache_config.ref_offset = offsetof(struct item, ref);
 	cache_config.stable_offset = offsetof(struct item, node);
@@ -120,12 +122,37 @@ static struct map *make_empty(const struct bench_keys *keys)
 
 static void *make(const struct bench_keys *keys)
 {
-	struct map *map = make_empty(keys);
+	struct map *map = make_empty(keys, 0);
 
 	for (uint64_t key = 0; key < keys->n; key++)
 		insert(map, key);
 	return map;
 }
+
+/* What a program does that reads a few keys all the time: it remembers where they are. */
+static void *make_peekable(const struct bench_keys *keys)
+{
+	struct map *map = make_empty(keys, FROZENREF_CACHE_PEEKABLE);
+
+	map->met = (struct item **)calloc(keys->n, sizeof(struct item *));
+	BENCH_REQUIRE(map->met);
+	for (uint64_t key = 0; key < keys->n; key++) {
+		insert(map, key);
+		map->met[key] = (struct item *)frozenref_index_try_get(map->index, key, &key);
+		(void)frozenref_cache_put(map->cache, map->met[key]);
+	}
+	return map;
+}
+
+/* The object may be gone, or another one: the copy tells, and then it would be looked up again. */
+BENCH_RANDOM_LOOP(peeks, struct map, {
+	uint64_t key = bench_key(&random, x->keys);
+	uint64_t found = ~key;
+	bool peeked = frozenref_cache_peek(x->cache, x->met[key], offsetof(struct item, key),
+					   &found, sizeof(found));
+
+	BENCH_REQUIRE(peeked && found == key);
+})
 
 static void destroy(void *state)
 {
@@ -139,6 +166,7 @@ static void destroy(void *state)
 	}
 	check("frozenref_index_destroy", frozenref_index_destroy(map->index));
 	check("frozenref_cache_destroy", frozenref_cache_destroy(map->cache));
+	free(map->met);
 	free(map);
 }
 
@@ -316,12 +344,44 @@ static void run_all(struct bench *bench, uint64_t n)
 		contenders[i].destroy(cases[i].state);
 }
 
+/* A few keys that all threads want: their counters go from processor to processor. */
+static void run_hot(struct bench *bench)
+{
+	static const struct contender hot[] = {
+		{ "libfrozenref", make, destroy, operations },
+		{ "libfrozenref, peek", make_peekable, destroy, peeks },
+#ifdef BENCH_WITH_URCU
+		{ "liburcu cds_lfht, urcu_ref", bench_lfht_make, bench_lfht_free, bench_lfht_loop },
+#endif
+	};
+	struct bench_keys keys = { .n = 1000 };
+	struct bench_case cases[COUNT_OF(hot)];
+
+	bench_keys_init(&keys, true, 0);
+	for (size_t i = 0; i < COUNT_OF(hot); i++)
+		cases[i] =
+			(struct bench_case){ hot[i].name, hot[i].loop, hot[i].make(&keys), NULL };
+	for (unsigned threads = 1; threads <= BENCH_THREADS_MAX; threads++)
+		bench_run(bench,
+			  &(struct bench_group){
+				  .key = threads == 1 ? "index_hot_1" : "index_hot_2",
+				  .title = threads == 1 ? "1000 entries, Zipf 0.99, one thread"
+							: "1000 entries, Zipf 0.99, two threads",
+				  .threads = threads,
+				  .cases = cases,
+				  .n_cases = COUNT_OF(hot),
+			  });
+	for (size_t i = 0; i < COUNT_OF(hot); i++)
+		hot[i].destroy(cases[i].state);
+}
+
 int main(int argc, char **argv)
 {
 	struct bench *bench = bench_start(argc, argv, "index");
 
 	report_memory(1000000);
 	report_growth(1000, bench_is_quick(bench) ? 1000000 : 4000000);
+	run_hot(bench);
 	run_all(bench, 1000);
 	run_all(bench, 1000000);
 	return bench_finish(bench);
