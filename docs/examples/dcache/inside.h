@@ -19,7 +19,6 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stddef.h>
-#include <sys/types.h>
 
 #include <frozenref/cache.h>
 #include <frozenref/index.h>
