@@ -7,10 +7,9 @@
  */
 #include <signal.h>
 #include <stdio.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "cache_fixture.h"
+#include "child.h"
 #include "process.h"
 
 /* The last report, as the handler saw it. */
@@ -264,55 +263,39 @@ Test(cache_debug, the_environment_sets_it_for_all)
 	}
 }
 
-/* A child that frees twice, and what it had to say; returns its status. */
-static int free_twice_in_child(struct frozenref_cache *cache, struct object *object, char *said,
-			       size_t size)
-{
-	int status = 0;
-	int ends[2];
-	ssize_t got;
-	size_t used = 0;
-	pid_t child;
+struct freed {
+	struct frozenref_cache *cache;
+	struct object *object;
+};
 
-	cr_assert(pipe(ends) == 0);
-	child = fork();
-	cr_assert(child >= 0);
-	if (!child) {
-		dup2(ends[1], STDERR_FILENO);
-		(void)frozenref_set_misuse_handler(NULL, NULL, NULL);
-		(void)signal(SIGABRT, SIG_DFL);
-		frozenref_cache_free(cache, object);
-		frozenref_cache_free(cache, object);
-		_exit(0);
-	}
-	close(ends[1]);
-	while (used < size - 1 && (got = read(ends[0], said + used, size - 1 - used)) > 0)
-		used += (size_t)got;
-	said[used] = '\0';
-	close(ends[0]);
-	cr_assert(waitpid(child, &status, 0) == child);
-	return status;
+static void free_twice(void *arg)
+{
+	const struct freed *freed = arg;
+
+	(void)frozenref_set_misuse_handler(NULL, NULL, NULL);
+	(void)signal(SIGABRT, SIG_DFL);
+	frozenref_cache_free(freed->cache, freed->object);
+	frozenref_cache_free(freed->cache, freed->object);
 }
 
 Test(cache_debug, the_default_handler_says_it_and_aborts)
 {
 	struct frozenref_cache *cache = make_debug_cache("a cache of things");
-	struct object *object = alloc_object(cache);
-	const char *end;
-	char said[2000];
+	struct freed freed = { cache, alloc_object(cache) };
+	struct outcome outcome = listen_to_child(free_twice, &freed);
+	const char *said = outcome.text;
+	const char *end = strchr(said, '\n');
 	char address[40];
-	int status = free_twice_in_child(cache, object, said, sizeof(said));
 
-	snprintf(address, sizeof(address), "%#zx", (size_t)(uintptr_t)object);
-	cr_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT, "status %#x, said '%s'",
-		  (unsigned)status, said);
+	snprintf(address, sizeof(address), "%#zx", (size_t)(uintptr_t)freed.object);
+	cr_assert(WIFSIGNALED(outcome.status) && WTERMSIG(outcome.status) == SIGABRT,
+		  "status %#x, said '%s'", (unsigned)outcome.status, said);
 	cr_assert(strncmp(said, "frozenref: ", 11) == 0, "'%s'", said);
 	cr_assert(strstr(said, "FREE_TWICE") != NULL, "'%s'", said);
 	cr_assert(strstr(said, "a cache of things") != NULL, "'%s'", said);
 	cr_assert(strstr(said, address) != NULL, "no %s in '%s'", address, said);
 	/* One line, behind which an emulator may add what it thinks of the signal. */
-	end = strchr(said, '\n');
 	cr_assert(end && (end[1] == '\0' || is_emulated()), "'%s'", said);
-	frozenref_cache_free(cache, object);
+	frozenref_cache_free(cache, freed.object);
 	assert_quiet_end(cache);
 }

@@ -7,11 +7,11 @@
  */
 #include <errno.h>
 #include <pthread.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "cache_fixture.h"
+#include "child.h"
 #include "failing_malloc.h"
 #include "process.h"
 
@@ -208,34 +208,29 @@ static void *use_in_thread(void *arg)
 }
 
 /* Whatever the other thread was doing: in the child all caches work. */
-static _Noreturn void live_in_child(void)
+static int live_in_child(void *arg)
 {
 	struct frozenref_cache *made;
 
+	(void)arg;
 	for (unsigned i = 0; i < nr_caches; i++) {
 		(void)use_in_thread(caches[i]);
 		(void)frozenref_cache_trim(caches[i]);
 		if (stats_of(caches[i]).threads != 1)
-			_exit(3);
+			return 3;
 	}
 	made = create();
 	if (!made)
-		_exit(4);
+		return 4;
 	(void)use_in_thread(made);
-	_exit(frozenref_cache_destroy(made) ? 5 : 0);
+	return frozenref_cache_destroy(made) ? 5 : 0;
 }
 
 static void fork_now(void)
 {
-	int status = 0;
-	pid_t child = fork();
+	int result = run_in_child(live_in_child, NULL);
 
-	cr_assert(child >= 0);
-	if (!child)
-		live_in_child();
-	cr_assert(waitpid(child, &status, 0) == child);
-	cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0, "status %#x at call %u",
-		  (unsigned)status, meeting.fork_at);
+	cr_assert(result == 0, "result %d at call %u", result, meeting.fork_at);
 }
 
 /* A life of the other thread, forked at the call'th call; false: there were not so many. */

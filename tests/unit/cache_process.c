@@ -8,12 +8,11 @@
 #include <sched.h>
 #include <stdio.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <frozenref/atomic.h>
 
 #include "cache_fixture.h"
+#include "child.h"
 #include "process.h"
 
 /* With nothing that threads would share. */
@@ -244,8 +243,9 @@ static void *use_all_the_time(void *arg)
 	return NULL;
 }
 
-static int use_in_child(struct frozenref_cache *cache)
+static int use_in_child(void *arg)
 {
+	struct frozenref_cache *cache = arg;
 	struct object *objects[3000];
 
 	for (unsigned i = 0; i < 3000; i++) {
@@ -272,15 +272,9 @@ Test(cache_process, goes_on_in_a_forked_child, .timeout = 600)
 	for (unsigned i = 0; i < 2; i++)
 		cr_assert(pthread_create(&threads[i], NULL, use_all_the_time, &busy) == 0);
 	for (unsigned i = 0; i < n; i++) {
-		int status = 0;
-		pid_t child = fork();
+		int result = run_in_child(use_in_child, busy.cache);
 
-		cr_assert(child >= 0);
-		if (!child)
-			_exit(use_in_child(busy.cache));
-		cr_assert(waitpid(child, &status, 0) == child);
-		cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0, "status %#x",
-			  (unsigned)status);
+		cr_assert(result == 0, "result %d", result);
 	}
 	frozenref__store32(&busy.stop, 1, relaxed);
 	for (unsigned i = 0; i < 2; i++)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A child of the process, and what it says by its exit status.
+ * Children of a test, and what they say: by their exit status, or to stderr.
  *
  * Used by the unit tests that fork.
  */
@@ -30,6 +30,38 @@ static inline int run_in_child(int (*body)(void *arg), void *arg)
 	}
 	cr_assert(waitpid(child, &status, 0) == child);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 255;
+}
+
+struct outcome {
+	int status; /* as waitpid() gives it */
+	char text[2048];
+};
+
+/* Runs body() in a child of its own, which may die of it, and reads what it writes to stderr. */
+static inline struct outcome listen_to_child(void (*body)(void *arg), void *arg)
+{
+	struct outcome outcome = { .status = 0 };
+	size_t used = 0;
+	ssize_t got;
+	int ends[2];
+	pid_t child;
+
+	cr_assert(pipe(ends) == 0);
+	child = fork();
+	cr_assert(child >= 0);
+	if (child == 0) {
+		if (dup2(ends[1], STDERR_FILENO) < 0)
+			_exit(99);
+		body(arg);
+		_exit(0);
+	}
+	close(ends[1]);
+	while ((got = read(ends[0], outcome.text + used,
+			   (unsigned)(sizeof(outcome.text) - 1 - used))) > 0)
+		used += (size_t)got;
+	close(ends[0]);
+	cr_assert(waitpid(child, &outcome.status, 0) == child);
+	return outcome;
 }
 
 #endif /* FROZENREF_TESTS_UNIT_CHILD_H */

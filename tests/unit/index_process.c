@@ -5,9 +5,8 @@
  * Run by `make check`.
  */
 #include <pthread.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
+#include "child.h"
 #include "index_fixture.h"
 #include "process.h"
 
@@ -28,12 +27,13 @@ static void *change(void *arg)
 }
 
 /* In the child everything can be locked, and what was there is there. */
-static int use_in_child(void)
+static int use_in_child(void *arg)
 {
 	uint64_t cursor = 0;
 	struct item *item;
 	unsigned n = 0;
 
+	(void)arg;
 	for (uint64_t key = 100000; key < 110000; key++)
 		(void)insert_item(items, key, key);
 	for (uint64_t key = 100000; key < 110000; key++)
@@ -56,17 +56,9 @@ Test(index_process, fork_while_others_change_it, .timeout = 600)
 	for (uintptr_t i = 0; i < 2; i++)
 		cr_assert(pthread_create(&threads[i], NULL, change, (void *)i) == 0);
 	for (int i = 0; i < 20; i++) {
-		pid_t child = fork();
-		int status;
+		int result = run_in_child(use_in_child, NULL);
 
-		cr_assert(child >= 0);
-		if (child == 0) {
-			end_if_hanging();
-			_exit(use_in_child());
-		}
-		cr_assert(waitpid(child, &status, 0) == child);
-		cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0, "status %#x",
-			  (unsigned)status);
+		cr_assert(result == 0, "result %d", result);
 	}
 	frozenref__store32(&stop, 1, relaxed);
 	for (int i = 0; i < 2; i++)

@@ -45,6 +45,7 @@ unit_cflags = $(AM_CFLAGS) $(CRITERION_CFLAGS)
 unit_libs = lib/libfrozenref.la $(unit_runner) $(CRITERION_LIBS)
 
 unit_ref_sources = \
+	tests/unit/child.h \
 	tests/unit/misuse.h \
 	tests/unit/process.h \
 	tests/unit/ref.c \
@@ -69,6 +70,7 @@ unit_cache_sources = \
 	tests/unit/cache_process.c \
 	tests/unit/cache_threads.c \
 	tests/unit/cache_trim.c \
+	tests/unit/child.h \
 	tests/unit/failing_backend.h \
 	tests/unit/misuse.h \
 	tests/unit/process.h
@@ -107,6 +109,7 @@ tests_unit_libfailing_la_CPPFLAGS = $(AM_CPPFLAGS) \
 tests_unit_cache_memory_SOURCES = \
 	tests/unit/cache_fixture.h \
 	tests/unit/cache_memory.c \
+	tests/unit/child.h \
 	tests/unit/failing_malloc.c \
 	tests/unit/failing_malloc.h \
 	tests/unit/misuse.h \
@@ -122,6 +125,7 @@ tests_unit_ref_zones_CFLAGS = $(unit_cflags)
 tests_unit_ref_zones_LDADD = $(unit_runner) $(CRITERION_LIBS)
 
 unit_registry_sources = \
+	tests/unit/child.h \
 	tests/unit/failing_backend.h \
 	tests/unit/misuse.h \
 	tests/unit/process.h \
@@ -150,6 +154,7 @@ tests_unit_registry_symbols_CFLAGS = $(unit_cflags)
 tests_unit_registry_symbols_LDADD = $(unit_libs)
 
 tests_unit_index_SOURCES = \
+	tests/unit/child.h \
 	tests/unit/index.c \
 	tests/unit/index_fixture.h \
 	tests/unit/index_process.c \

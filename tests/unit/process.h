@@ -11,18 +11,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* Whoever runs the tests in an emulator of another machine or system says so. */
 static inline bool is_emulated(void)
 {
 	return getenv("FROZENREF_TEST_EMULATED") != NULL;
-}
-
-/* In a child of a test: one that hangs is ended, and is never taken for one on a slow machine. */
-static inline void end_if_hanging(void)
-{
-	(void)alarm(1200);
 }
 
 static inline bool runs_on_tsan(void)

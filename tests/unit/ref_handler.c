@@ -10,9 +10,8 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
+#include "child.h"
 #include "misuse.h"
 #include "process.h"
 
@@ -156,6 +155,15 @@ Test(ref_handler, never_gets_the_argument_of_another)
 	cr_assert(pairs_seen[0] + pairs_seen[1] == 100000);
 }
 
+static int set_and_misuse(void *arg)
+{
+	frozenref_t ref = FROZENREF_INIT;
+
+	(void)arg;
+	(void)frozenref_set_misuse_handler(remember_arg, &ref, NULL);
+	return frozenref_put_and_lock(&ref) || seen_arg != &ref;
+}
+
 /*
  * A child has a handler to set whatever the other threads of its parent were in the midst of, and
  * is not kept waiting for them.
@@ -166,32 +174,14 @@ Test(ref_handler, can_be_set_after_any_fork)
 
 	for (int i = 0; i < 2; i++)
 		cr_assert(pthread_create(&setters[i], NULL, keep_setting, NULL) == 0);
-	for (int i = 0; i < 100; i++) {
-		int status;
-		pid_t child = fork();
-
-		cr_assert(child >= 0);
-		if (child == 0) {
-			frozenref_t ref = FROZENREF_INIT;
-
-			end_if_hanging();
-			(void)frozenref_set_misuse_handler(remember_arg, &ref, NULL);
-			_exit(frozenref_put_and_lock(&ref) || seen_arg != &ref);
-		}
-		cr_assert(waitpid(child, &status, 0) == child);
-		cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0, "child %d", i);
-	}
+	for (int i = 0; i < 100; i++)
+		cr_assert(run_in_child(set_and_misuse, NULL) == 0, "child %d", i);
 	__atomic_store_n(&setters_stop, 1, __ATOMIC_RELAXED);
 	for (int i = 0; i < 2; i++)
 		cr_assert(pthread_join(setters[i], NULL) == 0);
 }
 
 /* -------------------------------------------------------------------------------- the default */
-
-struct outcome {
-	int status;
-	char text[2048];
-};
 
 /*
  * Children that die of a signal would take what they covered with them; `make coverage` has this.
@@ -209,38 +199,27 @@ static void on_abort(int number)
 	__gcov_dump();
 }
 
+struct call {
+	void (*body)(frozenref_t *);
+	frozenref_t *ref;
+};
+
+static void run_call(void *arg)
+{
+	const struct call *call = arg;
+
+	/* Instead of any that the runner may have. */
+	(void)signal(SIGABRT, on_abort);
+	call->body(call->ref);
+	__gcov_dump();
+}
+
 /* Runs body(ref) in a child with the default handler, and collects what it wrote to stderr. */
 static struct outcome in_child(void (*body)(frozenref_t *), frozenref_t *ref)
 {
-	struct outcome outcome = { .status = 0 };
-	size_t used = 0;
-	int ends[2];
-	pid_t child;
+	struct call call = { body, ref };
 
-	cr_assert(pipe(ends) == 0);
-	child = fork();
-	cr_assert(child >= 0);
-	if (child == 0) {
-		/* Instead of any that the runner may have. */
-		(void)signal(SIGABRT, on_abort);
-		if (dup2(ends[1], STDERR_FILENO) < 0)
-			_exit(99);
-		body(ref);
-		__gcov_dump();
-		_exit(0);
-	}
-	close(ends[1]);
-	for (;;) {
-		unsigned left = (unsigned)(sizeof(outcome.text) - 1 - used);
-		ssize_t got = read(ends[0], outcome.text + used, left);
-
-		if (got <= 0)
-			break;
-		used += (size_t)got;
-	}
-	close(ends[0]);
-	cr_assert(waitpid(child, &outcome.status, 0) == child);
-	return outcome;
+	return listen_to_child(run_call, &call);
 }
 
 static void assert_line_about(const struct outcome *outcome, const char *kind,

@@ -7,10 +7,10 @@
  */
 #include <errno.h>
 #include <pthread.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "child.h"
 #include "registry_fixture.h"
 
 static int objects[3];
@@ -94,35 +94,32 @@ Test(registry_claim, kept_is_an_object)
 			       FROZENREF__SLOT_USED | 1 << FROZENREF__SLOT_PAGES_SHIFT) == -EEXIST);
 }
 
+static int insert_around_2(void *arg)
+{
+	struct frozenref_registry *reg = arg;
+	struct frozenref_slot *slot;
+
+	if (frozenref_registry_insert(reg, 2, objects) != -EEXIST)
+		return 1;
+	if (frozenref_registry_insert_range(reg, 1, 3, objects) != -EEXIST)
+		return 2;
+	if (frozenref_registry_alloc_frozen(reg, 2, 2, 1, objects, &slot) != -ENOSPC)
+		return 3;
+	if (frozenref_registry_alloc_frozen(reg, 1, 4, 2, objects, &slot) ||
+	    frozenref_slot_pfn(reg, slot) != 3)
+		return 4;
+	return frozenref_registry_insert(reg, 1, objects) ? 5 : 0;
+}
+
 /* In the child nobody goes on with it: its pfn is taken, and nobody waits. */
 Test(registry_claim, of_a_parent_is_not_waited_for)
 {
 	struct frozenref_registry *reg = make_kept_registry();
-	int status;
-	pid_t child;
+	int result;
 
 	(void)claim(reg, 2);
-	child = fork();
-	cr_assert(child >= 0);
-	if (child == 0) {
-		struct frozenref_slot *slot;
-
-		end_if_hanging();
-		if (frozenref_registry_insert(reg, 2, objects) != -EEXIST)
-			_exit(1);
-		if (frozenref_registry_insert_range(reg, 1, 3, objects) != -EEXIST)
-			_exit(2);
-		if (frozenref_registry_alloc_frozen(reg, 2, 2, 1, objects, &slot) != -ENOSPC)
-			_exit(3);
-		if (frozenref_registry_alloc_frozen(reg, 1, 4, 2, objects, &slot) ||
-		    frozenref_slot_pfn(reg, slot) != 3)
-			_exit(4);
-		if (frozenref_registry_insert(reg, 1, objects))
-			_exit(5);
-		_exit(0);
-	}
-	cr_assert(waitpid(child, &status, 0) == child);
-	cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0, "%x", (unsigned)status);
+	result = run_in_child(insert_around_2, reg);
+	cr_assert(result == 0, "result %d", result);
 }
 
 static void *claim_is_given_up(void *slot)

@@ -7,11 +7,11 @@
 #include <pthread.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <frozenref/atomic.h>
 
+#include "child.h"
 #include "registry_fixture.h"
 
 static char objects[4];
@@ -47,28 +47,17 @@ Test(registry_process, misses_cost_no_memory)
 	assert_destroys(reg);
 }
 
-static int run_in_child(int (*body)(void))
-{
-	int status;
-	pid_t child = fork();
-
-	cr_assert(child >= 0);
-	if (child == 0)
-		_exit(body());
-	cr_assert(waitpid(child, &status, 0) == child);
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 255;
-}
-
 enum { SKIPPED = 77 };
 
 /* Fills it until it refuses, and takes everything out again. */
-static int fill_little_address_space(void)
+static int fill_little_address_space(void *arg)
 {
 	const rlim_t bytes = 256 << 20;
 	struct rlimit limit = { .rlim_cur = bytes, .rlim_max = bytes };
 	struct frozenref_registry *reg;
 	uint64_t leaves = 0;
 
+	(void)arg;
 	if (kib_of("VmSize") > 128 << 10 || setrlimit(RLIMIT_AS, &limit) != 0)
 		return SKIPPED;
 	/* An emulator says yes and limits nothing. */
@@ -91,14 +80,14 @@ static int fill_little_address_space(void)
 
 Test(registry_process, works_in_little_address_space)
 {
-	int result = run_in_child(fill_little_address_space);
+	int result = run_in_child(fill_little_address_space, NULL);
 
 	if (result == SKIPPED)
 		cr_skip_test("the address space cannot be limited here");
 	cr_assert(result == 0, "result %d", result);
 }
 
-static int insert_under_mlockall(void)
+static int insert_under_mlockall(void *arg)
 {
 	const struct frozenref_backend *backend = frozenref_mmap_backend();
 	const size_t enough = 64 << 20;
@@ -106,6 +95,7 @@ static int insert_under_mlockall(void)
 	struct frozenref_registry_stats stats = FROZENREF_REGISTRY_STATS_INIT;
 	void *probe;
 
+	(void)arg;
 	if (mlockall(MCL_CURRENT | MCL_FUTURE) != 0)
 		return SKIPPED;
 	/* Addresses count as well, where a limit is set. */
@@ -131,7 +121,7 @@ static int insert_under_mlockall(void)
 
 Test(registry_process, mlockall_does_not_fill_it)
 {
-	int result = run_in_child(insert_under_mlockall);
+	int result = run_in_child(insert_under_mlockall, NULL);
 
 	if (result == SKIPPED)
 		cr_skip_test("mlockall is not permitted");
@@ -141,8 +131,9 @@ Test(registry_process, mlockall_does_not_fill_it)
 static struct frozenref_registry *reg;
 static struct frozenref_slot *held;
 
-static int go_on_in_child(void)
+static int go_on_in_child(void *arg)
 {
+	(void)arg;
 	/* The reference that the parent took counts here, too. */
 	if (frozenref_slot_count(held) != 2 || frozenref_registry_erase(reg, 1) != 0)
 		return 1;
@@ -164,7 +155,7 @@ Test(registry_process, parent_and_child_go_on_after_fork)
 	cr_assert(frozenref_registry_insert(reg, 1, objects) == 0);
 	held = frozenref_registry_try_get(reg, 1);
 	cr_assert(held);
-	result = run_in_child(go_on_in_child);
+	result = run_in_child(go_on_in_child, NULL);
 	cr_assert(result == 0, "result %d", result);
 	cr_assert(frozenref_slot_count(held) == 2);
 	cr_assert(frozenref_slot_object(held) == objects);
@@ -195,12 +186,12 @@ enum { MISSED = 99 };
  * Nobody is left to finish a replace that was going on: a lookup finds it frozen, and must end, and
  * so must an erase.
  */
-static int look_up_and_erase_in_child(void)
+static int look_up_and_erase_in_child(void *arg)
 {
 	struct frozenref_slot *slot;
 	int err;
 
-	end_if_hanging();
+	(void)arg;
 	slot = frozenref_registry_try_get(reg, 1);
 	if (!slot && frozenref_registry_state(reg, 1) != FROZENREF_FROZEN)
 		return 1;
@@ -222,7 +213,7 @@ Test(registry_process, calls_in_a_child_end_though_a_replace_does_not)
 	cr_assert(pthread_create(&thread, NULL, replace_all_the_time, NULL) == 0);
 	/* Each that misses takes a while. */
 	for (unsigned i = 0; i < 50 && missed < 2; i++) {
-		int result = run_in_child(look_up_and_erase_in_child);
+		int result = run_in_child(look_up_and_erase_in_child, NULL);
 
 		cr_assert(result == 0 || result == MISSED, "result %d", result);
 		missed += result == MISSED;
@@ -234,11 +225,11 @@ Test(registry_process, calls_in_a_child_end_though_a_replace_does_not)
 }
 
 /* The same for sure: the mark of a replace is made by hand, on what nobody in the child owns. */
-static int meet_a_replace_in_child(void)
+static int meet_a_replace_in_child(void *arg)
 {
 	uint64_t skipped = 0;
 
-	end_if_hanging();
+	(void)arg;
 	if (frozenref_registry_try_get(reg, 1) || frozenref_registry_try_get(reg, 2))
 		return 1;
 	if (frozenref_registry_state(reg, 1) != FROZENREF_FROZEN)
@@ -260,7 +251,7 @@ Test(registry_process, calls_in_a_child_give_up_a_replace)
 	slot = frozenref_registry_slot(reg, 1);
 	cr_assert(frozenref_slot_freeze(reg, slot, 1));
 	__atomic_fetch_or(&slot->flags, FROZENREF__SLOT_REPLACE, __ATOMIC_RELEASE);
-	result = run_in_child(meet_a_replace_in_child);
+	result = run_in_child(meet_a_replace_in_child, NULL);
 	cr_assert(result == 0, "result %d", result);
 	frozenref_slot_unfreeze(reg, slot, 1);
 	cr_assert(frozenref_registry_erase(reg, 1) == 0);
@@ -283,9 +274,9 @@ static void *insert_all_the_time(void *arg)
 }
 
 /* In the leaves where the parent's threads were at work, on pfns that they leave alone. */
-static int use_leaves_in_child(void)
+static int use_leaves_in_child(void *arg)
 {
-	end_if_hanging();
+	(void)arg;
 	for (uint64_t leaf = 0; leaf < 4; leaf++) {
 		uint64_t pfn = leaf * LEAF + LEAF / 2;
 		struct frozenref_slot *slot;
@@ -316,7 +307,7 @@ Test(registry_process, a_child_goes_on_where_threads_inserted_and_replaced, .tim
 	cr_assert(pthread_create(&inserter, NULL, insert_all_the_time, NULL) == 0);
 	cr_assert(pthread_create(&replacer, NULL, replace_all_the_time, NULL) == 0);
 	for (unsigned i = 0; i < 50; i++) {
-		int result = run_in_child(use_leaves_in_child);
+		int result = run_in_child(use_leaves_in_child, NULL);
 
 		cr_assert(result == 0, "result %d", result);
 	}

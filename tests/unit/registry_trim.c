@@ -8,11 +8,11 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <frozenref/atomic.h>
 
+#include "child.h"
 #include "registry_fixture.h"
 
 static char objects[8];
@@ -218,8 +218,10 @@ static void *trim_all_the_time(void *arg)
 }
 
 /* Inserts, looks up and erases in a child that was forked while another thread was trimming. */
-static int use_in_child(struct frozenref_registry *reg)
+static int use_in_child(void *arg)
 {
+	struct frozenref_registry *reg = arg;
+
 	for (uint64_t pfn = 0; pfn < 100; pfn++) {
 		struct frozenref_slot *slot;
 
@@ -242,18 +244,12 @@ Test(registry_trim, goes_on_in_a_forked_child, .timeout = 600)
 
 	cr_assert(pthread_create(&thread, NULL, trim_all_the_time, &trimmer) == 0);
 	for (unsigned i = 0; i < 200; i++) {
-		int status = 0;
-		pid_t child;
+		int result;
 
 		cr_assert(frozenref_registry_insert(trimmer.reg, i % 64, objects) == 0);
 		cr_assert(frozenref_registry_erase(trimmer.reg, i % 64) == 0);
-		child = fork();
-		cr_assert(child >= 0);
-		if (!child)
-			_exit(use_in_child(trimmer.reg));
-		cr_assert(waitpid(child, &status, 0) == child);
-		cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0, "status %#x",
-			  (unsigned)status);
+		result = run_in_child(use_in_child, trimmer.reg);
+		cr_assert(result == 0, "result %d", result);
 	}
 	frozenref__store32(&trimmer.stop, 1, relaxed);
 	pthread_join(thread, NULL);
