@@ -60,7 +60,7 @@ static const struct variant {
 enum { VARIANTS = sizeof(variants) / sizeof(variants[0]) };
 
 /* Low bits of a word tell how often the object was written anew in this lifetime. */
-enum { WORDS = 4, VERSION_BITS = 8 };
+enum { WORDS = 32, VERSION_BITS = 8 };
 
 /* Larger than a thing, so that few fit into a slab, and slabs come and go. */
 enum { OBJECT_SIZE = 512 };
@@ -370,17 +370,25 @@ static void look_up_handle(struct stress_thread *thread)
 	use(thread, thing);
 }
 
-static void peek(struct stress_thread *thread)
+static void peek_into(struct stress_thread *thread, uintptr_t *words)
 {
 	const struct thing *thing = (const struct thing *)random_address(thread);
-	uintptr_t words[WORDS];
 
 	if (!frozenref_cache_peek(cache, thing, offsetof(struct thing, words), words,
-				  sizeof(words)))
+				  WORDS * sizeof(*words)))
 		return;
 	stress_check(is_peekable());
 	check_words(words);
 	thread->counts[PEEKS]++;
+}
+
+/* Several at once, to be met by a writer; but what it takes to slow them down slows all threads. */
+static void peek(struct stress_thread *thread)
+{
+	struct stress_room room;
+
+	for (unsigned i = 0; i < (is_peekable() ? 8 : 1); i++)
+		peek_into(thread, stress_slow_memory(&room, WORDS * sizeof(uintptr_t)));
 }
 
 /* Wherever the walk of this thread is. */
@@ -428,12 +436,13 @@ static void allocate_many(struct stress_thread *thread)
 		give_back(thread, things[i]);
 }
 
-static void look_at_statistics(void)
+static uint64_t look_at_statistics(void)
 {
 	struct frozenref_cache_stats stats = FROZENREF_CACHE_STATS_INIT;
 
 	frozenref_cache_stats(cache, &stats);
 	stress_check(stats.slabs_empty <= stats.slabs && stats.threads > 0);
+	return stats.threads;
 }
 
 /* -------------------------------------------------------------------------- threads, processes */
@@ -465,6 +474,8 @@ static void start_thread(struct stress_thread *thread)
 /* In the child there is this thread alone, and whatever the others held stays allocated. */
 static _Noreturn void live_in_child(struct stress_thread *thread)
 {
+	/* Rather than to wait for ever for a thread that is not here. */
+	(void)alarm(100);
 	for (unsigned i = 0; i < PLACES; i++) {
 		struct thing *thing = frozenref_cache_try_get(cache, (void *)places[i]);
 
@@ -477,7 +488,7 @@ static _Noreturn void live_in_child(struct stress_thread *thread)
 	trim(thread);
 	for (unsigned i = 0; i < 20; i++)
 		publish(thread, make(thread));
-	look_at_statistics();
+	stress_check(look_at_statistics() == 1);
 	_exit(0);
 }
 
@@ -510,7 +521,7 @@ static void do_seldom(struct stress_thread *thread)
 		start_thread(thread);
 		break;
 	case 2:
-		look_at_statistics();
+		(void)look_at_statistics();
 		break;
 	case 3:
 		if (one_in(thread, 8))

@@ -383,14 +383,18 @@ static void walk(struct stress_thread *thread)
 }
 
 /* True promises bytes of one object, whole, that was live: the page asked for, and some behind. */
-static void peek_once(struct stress_thread *thread, uint64_t pfn)
+static void peek_once(struct stress_thread *thread, uint64_t pfn, bool slowly)
 {
-	uint64_t buffer[PAYLOAD_PAGES_MAX][PAYLOAD_PAGE_WORDS] = { { 0 } };
+	uint64_t fast[PAYLOAD_PAGES_MAX][PAYLOAD_PAGE_WORDS];
+	uint64_t(*buffer)[PAYLOAD_PAGE_WORDS] = fast;
+	struct stress_room room;
 	uint64_t random = stress_random(thread);
 	uint64_t pages = 1 + random % PAYLOAD_PAGES_MAX;
 	size_t words = 1 + (size_t)(random >> 8) % PAYLOAD_PAGE_WORDS;
 	size_t bytes = ((size_t)(pages - 1) << PAYLOAD_PAGE_SHIFT) + words * sizeof(uint64_t);
 
+	if (slowly)
+		buffer = stress_slow_memory(&room, bytes);
 	if (!frozenref_registry_peek(reg, pfn, 0, buffer, bytes))
 		return;
 	thread->counts[PEEKS]++;
@@ -412,7 +416,7 @@ static void hammer(struct stress_thread *thread)
 			put(thread, slot);
 		}
 		for (unsigned j = 0; j < 4; j++)
-			peek_once(thread, pfn);
+			peek_once(thread, pfn, !j && i % 16 == 0);
 	}
 }
 

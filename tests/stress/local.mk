@@ -33,6 +33,7 @@ tests_stress_index_LDADD = lib/libfrozenref.la
 tests_stress_registry_SOURCES = tests/stress/registry.c tests/stress/stress.c tests/stress/stress.h
 tests_stress_registry_LDADD = lib/libfrozenref.la
 
+EXTRA_DIST += tests/stress/README.md
 check_PROGRAMS += $(stress_programs)
 TESTS += $(stress_programs)
 

@@ -10,6 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#ifndef _WIN32
+# include <sys/mman.h>
+# include <unistd.h>
+#endif
 
 #include "stress.h"
 
@@ -169,6 +173,21 @@ void stress_report(const char *subject, const struct stress_options *options,
 	for (int i = 0; i < STRESS_COUNTS && names[i]; i++)
 		printf("%s %llu %s", i ? "," : "", (unsigned long long)sums->counts[i], names[i]);
 	printf("\n");
+}
+
+/* ----------------------------------------------------------------------------------- slow memory */
+
+void *stress_slow_memory(struct stress_room *room, size_t bytes)
+{
+	uintptr_t page = ((uintptr_t)room + 2 * STRESS_PAGE - 1) & ~(uintptr_t)(STRESS_PAGE - 1);
+
+#ifndef _WIN32
+	/* Where pages are larger, it stays as fast as any. */
+	if (sysconf(_SC_PAGESIZE) == STRESS_PAGE)
+		(void)madvise((void *)page, STRESS_PAGE, MADV_DONTNEED);
+#endif
+	/* Both halves are within the room; words stay aligned. */
+	return (void *)(page - (bytes / 2 & ~(size_t)15));
 }
 
 /* ------------------------------------------------------------------------------------ payloads */

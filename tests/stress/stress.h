@@ -8,6 +8,7 @@
 #define FROZENREF_TESTS_STRESS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct stress_options {
@@ -53,6 +54,19 @@ _Noreturn void stress_fail(const char *what, const char *file, int line);
 
 /* Lets others run in the middle of something, now and then. */
 void stress_linger(struct stress_thread *thread);
+
+/*
+ * Where a peek is to copy so many bytes: the second half of them goes to memory that the system
+ * has yet to find. A copy that takes 20 ns is hardly ever met by a writer; one that is interrupted
+ * in the middle is. What was there before is lost. The room is the caller's, of its own.
+ */
+enum { STRESS_PAGE = 4096 };
+
+struct stress_room {
+	uint64_t words[3 * STRESS_PAGE / sizeof(uint64_t)];
+};
+
+void *stress_slow_memory(struct stress_room *room, size_t bytes);
 
 /*
  * The payload: an identity and copies of it, written before publishing and poisoned by the owner.
