@@ -22,6 +22,7 @@ lib_libfrozenref_la_SOURCES = \
 	lib/magazine_depot.c \
 	lib/magazine_thread.c \
 	lib/misuse.h \
+	lib/number.h \
 	lib/peek.h \
 	lib/owned.h \
 	lib/ref.c \

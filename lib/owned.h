@@ -17,11 +17,7 @@
 
 #include <frozenref/registry.h>
 
-/* One step on, round to 1: 0 is what a purge leaves. */
-static inline uint32_t owned_next(uint32_t number)
-{
-	return number == UINT32_MAX ? 1 : number + 1;
-}
+#include "number.h"
 
 /* Flags of a head of so many pages that its owner holds frozen. */
 static inline uint32_t owned_flags(uint64_t npages, uint32_t compact)
@@ -60,7 +56,7 @@ static inline void owned_unfreeze(struct frozenref_slot *slot, uint32_t refs)
 	uint32_t sequence = frozenref__load32(&slot->sequence, relaxed);
 
 	/* Relaxed: the word's release publishes it, to peeks. */
-	frozenref__store32(&slot->sequence, owned_next(sequence), relaxed);
+	frozenref__store32(&slot->sequence, next_number(sequence), relaxed);
 	frozenref_unfreeze(&slot->ref, refs);
 	/* Release: whoever finds the slot without BUSY finds the word live. */
 	frozenref__store32(&slot->flags, flags & ~FROZENREF__SLOT_BUSY, release);

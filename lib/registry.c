@@ -361,30 +361,6 @@ static void link_tails(const struct frozenref_registry *reg, uint64_t head, uint
 	}
 }
 
-/*
- * A sequence and a generation that the pfn has not had, not even before its leaf was purged: then
- * they are 0 now, and go on from the largest of all that the purge forgot.
- */
-static void begin_lifetime(const struct frozenref__table *table, struct frozenref_slot *slot)
-{
-	const struct leaf *leaf = slot_leaf(table, slot);
-	uint32_t sequence = frozenref__load32(&slot->sequence, relaxed);
-	uint64_t generation = slot_generation(table, slot);
-
-	if (!sequence)
-		sequence = leaf->base_sequence;
-	if (!generation)
-		generation = leaf->base_generation;
-	generation = is_compact(table) ? next_number((uint32_t)generation) : generation + 1;
-	/* Release: whoever acquires the sequence sees the claim; handle_state() pairs with it. */
-	frozenref__store32(&slot->sequence, next_number(sequence), release);
-	/* Whoever sees what is written after this, and has an acquire fence, sees the sequence. */
-	frozenref__fence(release);
-	frozenref__store32(&slot->generation_low, (uint32_t)generation, relaxed);
-	if (!is_compact(table))
-		frozenref__store32(&slot->generation_high, (uint32_t)(generation >> 32), relaxed);
-}
-
 /* A new object, or none, and user bits of 0; a compact slot has room for neither. */
 static void set_content(const struct frozenref__table *table, struct frozenref_slot *slot,
 			const void *object)

@@ -2,13 +2,14 @@
 /*
  * What the registry's sources share: the flags word in parts, finding a head, emptying slots.
  *
- * Used by registry.c, registry_freeze.c, registry_lookup.c and registry_walk.c.
+ * Used by lib/registry*.c.
  */
 #ifndef FROZENREF_LIB_REGISTRY_H
 #define FROZENREF_LIB_REGISTRY_H
 
 #include <frozenref/registry.h>
 
+#include "number.h"
 #include "table.h"
 
 /* A state, with the head's page count or a tail's distance. */
@@ -22,10 +23,28 @@ static inline uint32_t flags_pages(uint32_t flags)
 	return (flags & FROZENREF__SLOT_PAGES) >> FROZENREF__SLOT_PAGES_SHIFT;
 }
 
-/* Numbers go round to 1: 0 is what a purge leaves, and what no valid handle has. */
-static inline uint32_t next_number(uint32_t number)
+/*
+ * A sequence and a generation that the pfn has not had, not even before its leaf was purged: then
+ * they are 0 now, and go on from the largest of all that the purge forgot.
+ */
+static inline void begin_lifetime(const struct frozenref__table *table, struct frozenref_slot *slot)
 {
-	return number == UINT32_MAX ? 1 : number + 1;
+	const struct leaf *leaf = slot_leaf(table, slot);
+	uint32_t sequence = frozenref__load32(&slot->sequence, relaxed);
+	uint64_t generation = slot_generation(table, slot);
+
+	if (!sequence)
+		sequence = leaf->base_sequence;
+	if (!generation)
+		generation = leaf->base_generation;
+	generation = is_compact(table) ? next_number((uint32_t)generation) : generation + 1;
+	/* Release: whoever acquires the sequence sees the claim; handle_state() pairs with it. */
+	frozenref__store32(&slot->sequence, next_number(sequence), release);
+	/* Whoever sees what is written after this, and has an acquire fence, sees the sequence. */
+	frozenref__fence(release);
+	frozenref__store32(&slot->generation_low, (uint32_t)generation, relaxed);
+	if (!is_compact(table))
+		frozenref__store32(&slot->generation_high, (uint32_t)(generation >> 32), relaxed);
 }
 
 /* The slot of the head of the object that covers the pfn, and its flags as they were; or NULL. */

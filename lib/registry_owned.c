@@ -54,26 +54,6 @@ static int prepare(struct frozenref_registry *reg, uint64_t pfn, uint64_t npages
 	return 0;
 }
 
-/* A sequence and a generation that the pfn has not had: see begin_lifetime() in registry.c. */
-static void renew(const struct frozenref__table *table, struct frozenref_slot *slot)
-{
-	const struct leaf *leaf = slot_leaf(table, slot);
-	uint32_t sequence = frozenref__load32(&slot->sequence, relaxed);
-	uint64_t generation = slot_generation(table, slot);
-
-	if (!sequence)
-		sequence = leaf->base_sequence;
-	if (!generation)
-		generation = leaf->base_generation;
-	generation = is_compact(table) ? owned_next((uint32_t)generation) : generation + 1;
-	/* Release, and a fence: for frozenref_registry_handle_state(), and for peeks. */
-	frozenref__store32(&slot->sequence, owned_next(sequence), release);
-	frozenref__fence(release);
-	frozenref__store32(&slot->generation_low, (uint32_t)generation, relaxed);
-	if (!is_compact(table))
-		frozenref__store32(&slot->generation_high, (uint32_t)(generation >> 32), relaxed);
-}
-
 /* Stores the same in the flags of each slot but the first; a tail's has its distance besides. */
 static void set_tails(const struct frozenref_registry *reg, uint64_t head, uint64_t npages,
 		      uint32_t state)
@@ -101,7 +81,7 @@ int frozenref__registry_own(struct frozenref_registry *reg, uint64_t pfn, uint64
 	if (err)
 		return err;
 	slot = frozenref__table_span(&reg->table, pfn, 1).slot;
-	renew(&reg->table, slot);
+	begin_lifetime(&reg->table, slot);
 	set_tails(reg, pfn, npages, FROZENREF__SLOT_TAIL);
 	if (!is_compact(&reg->table))
 		frozenref__storeptr(&slot->object.address, (uintptr_t)object, relaxed);

@@ -80,3 +80,11 @@ verify() { # output language-version
 	grep -E -q "^$2: [1-9][0-9]+ reads verified, [1-9][0-9]{3,} blocks published and released, [1-9][0-9]* moves\$" "$1" ||
 		fail "the job compiled as $2 did not say what it should"
 }
+
+# The job in C99 and in C++11, as built in a folder.
+run_programs() { # folder
+	for program in job:199901 jobcxx:201103; do
+		"$1/${program%:*}" >"$work/out"
+		verify "$work/out" "${program#*:}"
+	done
+}

@@ -23,10 +23,7 @@ build() {
 		cat "$work/log"
 		fail "the CMake consumer"
 	}
-	for program in job:199901 jobcxx:201103; do
-		"$build/${program%:*}" >"$work/out"
-		verify "$work/out" "${program#*:}"
-	done
+	run_programs "$build"
 }
 
 links_shared() { # yes|no program

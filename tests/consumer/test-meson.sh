@@ -39,10 +39,7 @@ build() {
 		cat "$work/log"
 		fail "the Meson consumer"
 	}
-	for program in job:199901 jobcxx:201103; do
-		"$build/${program%:*}" >"$work/out"
-		verify "$work/out" "${program#*:}"
-	done
+	run_programs "$build"
 }
 
 if has_shared; then
