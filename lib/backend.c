@@ -2,7 +2,8 @@
 /*
  * What lib/ does with any backend, wherever its memory comes from.
  *
- * Called by table.c; relies on the system's page size, from backend_mmap.c or backend_win32.c.
+ * Called by whatever has memory of a backend. Relies on the system's page size, from
+ * backend_mmap.c or backend_win32.c.
  */
 #include "backend.h"
 

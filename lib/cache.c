@@ -3,7 +3,7 @@
  * Type-stable caches: what they are made of, and their end.
  *
  * Called by programs, and by the inline functions of cache.h. Slabs are in cache_slab.c, magazines,
- * and with them alloc and free, in magazine.c, lookups and walks in cache_lookup.c, checks in
+ * and with them alloc and free, in magazine*.c, lookups and walks in cache_lookup.c, checks in
  * cache_debug.c. What makes a lookup safe against all of it:
  *
  *   - memory below head.limit stays readable and writable until destroy, and a counter in it holds

@@ -3,10 +3,10 @@
  * What watches over a cache's objects: debugging checks, AddressSanitizer, Valgrind; and the rest
  * of what alloc and free do besides.
  *
- * Called by magazine.c and cache_slab.c. A free object is its cache's, but lookups still touch its
- * counter, and walks its stable bytes: so none of these is ever written, poisoned or checked here,
- * only the pieces between them. An object that may be peeked at, or that has a constructor, keeps
- * its bytes while it is free; of any other the checks overwrite them.
+ * Called by magazine.c, cache.c and cache_slab.c. A free object is its cache's, but lookups still
+ * touch its counter, and walks its stable bytes: so none of these is ever written, poisoned or
+ * checked here, only the pieces between them. An object that may be peeked at, or that has a
+ * constructor, keeps its bytes while it is free; of any other the checks overwrite them.
  */
 #include <config.h>
 

@@ -53,7 +53,10 @@ struct frozenref_handle frozenref_cache_handle(struct frozenref_cache *head, voi
 	if (!has_handles(cache) && !enable_handles(cache))
 		return (struct frozenref_handle){ 0, 0 };
 	generation = object_generation(cache, (uintptr_t)object);
-	/* Relaxed, all: the caller's reference keeps the free away that would take it back. */
+	/*
+	 * Relaxed, all: the caller's reference keeps the free away that would take it back, and the
+	 * number orders nothing. (Of a compare-and-swap of this size there is only acq_rel.)
+	 */
 	seen = frozenref__loadptr(generation, relaxed);
 	if (!seen) {
 		uintptr_t drawn = frozenref__addptr(&cache->generation, 1, relaxed) + 1;

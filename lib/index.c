@@ -46,6 +46,7 @@ void frozenref__index_wait_for_fork(struct stripe *stripe)
 		pthread_mutex_lock(&list_lock);
 		pthread_mutex_unlock(&list_lock);
 		pthread_mutex_lock(&stripe->lock);
+		/* Relaxed: ordered by the lock, as in lock_stripe(). */
 	} while (frozenref__load32(&frozenref__index_forking, relaxed));
 }
 
@@ -64,6 +65,7 @@ static void before_fork(void)
 
 static void after_fork(void)
 {
+	/* Relaxed: whoever waits for it takes list_lock before it looks again. */
 	frozenref__store32(&frozenref__index_forking, 0, relaxed);
 	pthread_mutex_unlock(&list_lock);
 }

@@ -287,6 +287,7 @@ static uintptr_t next_below(uintptr_t entry, unsigned height, uint64_t *pfn)
 		return entry;
 	}
 	while (*pfn < end) {
+		/* Acquire: pairs with the release of make_entry(). */
 		uintptr_t found =
 			next_below(frozenref__loadptr(node_entry(entry, *pfn, height), acquire),
 				   height - 1, pfn);
@@ -299,6 +300,7 @@ static uintptr_t next_below(uintptr_t entry, unsigned height, uint64_t *pfn)
 
 struct leaf *frozenref__table_next(const struct frozenref__table *table, uint64_t *pfn)
 {
+	/* Acquire: pairs with the release of raise_root(). */
 	uintptr_t root = frozenref__loadptr(&table->root, acquire);
 	unsigned height = entry_height(root);
 	uintptr_t slots;
