@@ -73,7 +73,7 @@ static int make_space(struct loaded *loaded, const struct frames_config *config)
 
 	/* Addresses: each thread has pieces of its own, and room for them among others'. */
 	space.bytes = 4 * ((size_t)config->limit << PAGE_SHIFT) +
-		      2 * (config->threads + 1) * SEGMENT_BYTES;
+		      2 * ((size_t)config->threads + 1) * SEGMENT_BYTES;
 	if (config->peeked)
 		space.flags = FROZENREF_MI_PEEKABLE;
 	return loaded->create(&loaded->space, &space);
