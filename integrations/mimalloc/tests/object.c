@@ -90,6 +90,8 @@ Test(mi_object, small_granules_of_every_size)
 	}
 }
 
+#if SIZE_MAX > UINT32_MAX
+
 /* A leaf of slots has 256 MiB of the large zone, so this object's tails are in several. */
 Test(mi_object, across_leaves)
 {
@@ -140,6 +142,8 @@ Test(mi_object, large_zones)
 	}
 	assert_destroys(space);
 }
+
+#endif
 
 Test(mi_object, aligned)
 {
