@@ -31,6 +31,7 @@ enum {
 
 #define SLICE_NS       UINT64_C(3000000)
 #define SLICE_QUICK_NS UINT64_C(1000000)
+#define CHUNK_NS       UINT64_C(10000)
 
 struct result {
 	double low, median, high; /* with the quartiles */
@@ -124,11 +125,13 @@ struct side {
 	bool interrupted;
 };
 
-/* Between looks at the clock: long enough to hide it, short beside a slice of the slowest
- * contender. */
-static uint64_t chunk_of(const struct slice *slice)
+/*
+ * How often before the next look at the clock: so that it hides the clock and is short beside a
+ * slice. It begins with few, for contenders that take microseconds.
+ */
+static uint64_t next_chunk(uint64_t chunk, uint64_t took_ns)
 {
-	return slice->threads == 1 ? 2048 : 256;
+	return took_ns < CHUNK_NS ? chunk * 2 : chunk;
 }
 
 static void wait_for_all(struct slice *slice)
@@ -143,7 +146,7 @@ static void wait_for_all(struct slice *slice)
 static void work(struct side *side, bool leads)
 {
 	struct slice *slice = side->slice;
-	uint64_t chunk = chunk_of(slice);
+	uint64_t chunk = 256;
 	long before = preemptions();
 	uint64_t begin;
 
@@ -151,9 +154,12 @@ static void work(struct side *side, bool leads)
 	wait_for_all(slice);
 	begin = now_ns();
 	do {
+		uint64_t elapsed = side->ns;
+
 		slice->contender->loop(slice->contender->state, chunk);
 		side->ops += chunk;
 		side->ns = now_ns() - begin;
+		chunk = next_chunk(chunk, side->ns - elapsed);
 		if (leads && side->ns >= slice->length_ns)
 			frozenref__store32(&slice->stop, 1, relaxed);
 	} while (!frozenref__load32(&slice->stop, relaxed));

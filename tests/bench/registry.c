@@ -8,9 +8,9 @@
 
 static void run_quick(struct bench *bench)
 {
-	bench_registry_singles(bench, 1);
-	bench_registry_singles(bench, 1024);
-	bench_registry_singles(bench, 1000000);
+	bench_registry_singles(bench, 1, false);
+	bench_registry_singles(bench, 1024, false);
+	bench_registry_singles(bench, 1000000, false);
 	bench_registry_ranges(bench, 1024);
 	bench_registry_ranges(bench, 1000000);
 	bench_registry_batch(bench, 1000000);
@@ -24,7 +24,9 @@ static void run_all(struct bench *bench)
 	static const uint64_t sizes[] = { 1, 1024, 1000000, 16000000 };
 
 	for (size_t i = 0; i < COUNT_OF(sizes); i++)
-		bench_registry_singles(bench, sizes[i]);
+		bench_registry_singles(bench, sizes[i], false);
+	bench_registry_singles(bench, 1000000, true);
+	bench_registry_singles(bench, 16000000, true);
 	bench_registry_ranges(bench, 1024);
 	bench_registry_ranges(bench, 1000000);
 	bench_registry_batch(bench, 1000000);

@@ -27,6 +27,8 @@ void bench_check(const char *what, int err);
 /* Zeroed memory of its own, in pages. */
 void *bench_map(size_t bytes);
 void bench_unmap(void *address, size_t bytes);
+/* Before it is touched; does nothing where the system has no such call. */
+void bench_use_huge_pages(void *address, size_t bytes);
 
 /*
  * Objects of npages on the pfns 0 .. n - 1, all of them payload + stride * first pfn. NULL config:
@@ -38,7 +40,7 @@ struct frozenref_registry *bench_registry_make(const struct frozenref_registry_c
 void bench_registry_free(struct frozenref_registry *registry, uint64_t n);
 
 /* Lookups beside an array of the same slots; heads beside tails; batches beside single lookups. */
-void bench_registry_singles(struct bench *bench, uint64_t n);
+void bench_registry_singles(struct bench *bench, uint64_t n, bool huge_pages);
 void bench_registry_ranges(struct bench *bench, uint64_t n);
 void bench_registry_batch(struct bench *bench, uint64_t n);
 

@@ -7,7 +7,8 @@
  *
  * The array is the limit: it knows that every pfn is there, single and live, so it indexes, gets
  * and puts. The registry walks its table, and looks at the slot's flags before and after the add.
- * Slots, their memory and their page size are the same for both.
+ * A second array has this look, and no table, so that what it costs can be told from what the table
+ * costs. Slots, their memory and their page size are the same for all three.
  */
 #include <stdio.h>
 
@@ -22,7 +23,8 @@
 struct setup {
 	uint64_t n;
 	struct frozenref_registry *registry;
-	struct frozenref_slot *array; /* n slots */
+	struct frozenref_slot *array;	/* n slots */
+	struct frozenref_slot *flagged; /* n slots, with the flags of live singles */
 };
 
 /* --------------------------------------------------------------------------------------- loops */
@@ -31,6 +33,16 @@ BENCH_RANDOM_LOOP(array, struct setup, {
 	struct frozenref_slot *slot = &x->array[bench_random(&random, x->n)];
 
 	BENCH_REQUIRE(frozenref_try_get(&slot->ref));
+	BENCH_REQUIRE(!frozenref_put_and_lock(&slot->ref));
+})
+
+BENCH_RANDOM_LOOP(flagged, struct setup, {
+	struct frozenref_slot *slot = &x->flagged[bench_random(&random, x->n)];
+	uint32_t flags = frozenref__load32(&slot->flags, relaxed);
+
+	BENCH_REQUIRE(frozenref__slot_is_plain(flags));
+	BENCH_REQUIRE(frozenref_try_get(&slot->ref));
+	BENCH_REQUIRE(frozenref__load32(&slot->flags, relaxed) == flags);
 	BENCH_REQUIRE(!frozenref_put_and_lock(&slot->ref));
 })
 
@@ -104,27 +116,47 @@ static void run(struct bench *bench, const char *what, const char *title, uint64
 			 });
 }
 
-void bench_registry_singles(struct bench *bench, uint64_t n)
+static struct frozenref_slot *make_array(uint64_t n, bool huge_pages)
+{
+	struct frozenref_slot *array;
+
+	array = (struct frozenref_slot *)bench_map((size_t)n * sizeof(*array));
+	if (huge_pages)
+		bench_use_huge_pages(array, (size_t)n * sizeof(*array));
+	for (uint64_t i = 0; i < n; i++) {
+		array[i].flags = FROZENREF__SLOT_USED | 1u << FROZENREF__SLOT_PAGES_SHIFT;
+		frozenref_unfreeze(&array[i].ref, 1);
+	}
+	return array;
+}
+
+void bench_registry_singles(struct bench *bench, uint64_t n, bool huge_pages)
 {
 	static const struct bench_target targets[] = {
 		{ "libfrozenref", "array of slots", 1.10 },
 		{ NULL, NULL, 0 },
 	};
+	struct frozenref_registry_config config = FROZENREF_REGISTRY_CONFIG_INIT;
 	size_t bytes = (size_t)n * sizeof(struct frozenref_slot);
 	struct setup setup = {
 		.n = n,
-		.registry = bench_registry_make(NULL, n, 1, &setup, 0),
-		.array = bench_map(bytes),
+		.array = make_array(n, huge_pages),
+		.flagged = make_array(n, huge_pages),
 	};
 	const struct bench_case cases[] = {
 		{ "array of slots", array, &setup, NULL },
+		{ "array of slots, flags looked at", flagged, &setup, NULL },
 		{ "libfrozenref", registry, &setup, NULL },
 	};
 
-	for (uint64_t i = 0; i < n; i++)
-		frozenref_unfreeze(&setup.array[i].ref, 1);
-	run(bench, "singles", "random singles", n, cases, COUNT_OF(cases), targets);
+	if (huge_pages)
+		config.backend = frozenref_mmap_hugepage_backend();
+	setup.registry = bench_registry_make(&config, n, 1, &setup, 0);
+	run(bench, huge_pages ? "huge" : "singles",
+	    huge_pages ? "random singles, huge pages" : "random singles", n, cases, COUNT_OF(cases),
+	    targets);
 	bench_registry_free(setup.registry, n);
+	bench_unmap(setup.flagged, bytes);
 	bench_unmap(setup.array, bytes);
 }
 

@@ -31,6 +31,17 @@ void bench_unmap(void *address, size_t bytes)
 	munmap(address, bytes);
 }
 
+void bench_use_huge_pages(void *address, size_t bytes)
+{
+#ifdef MADV_HUGEPAGE
+	/* A hint: without it, or where it is refused, the pages are small for all contenders. */
+	(void)madvise(address, bytes, MADV_HUGEPAGE);
+#else
+	(void)address;
+	(void)bytes;
+#endif
+}
+
 struct frozenref_registry *bench_registry_make(const struct frozenref_registry_config *config,
 					       uint64_t n, uint64_t npages, void *payload,
 					       size_t stride)
