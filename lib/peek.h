@@ -50,16 +50,10 @@ static inline FROZENREF__NO_ASAN size_t frozenref__peek_part(unsigned char *to, 
 	return n;
 }
 
-/*
- * Copies bytes that their owner may be writing: by relaxed loads of whole words, so that the
- * compiler adds nothing. Bytes around them, in the same words, are read as well; objects are
- * aligned for pointers, so these lie within the object.
- */
-static inline FROZENREF__NO_ASAN void frozenref__peek_copy(void *buffer, uintptr_t from,
-							   size_t length)
+/* Bytes that do not begin or end at a word: what is whole words in the middle comes as such. */
+static __attribute__((noinline)) FROZENREF__NO_ASAN void
+frozenref__peek_bytes(unsigned char *to, uintptr_t from, size_t length)
 {
-	unsigned char *to = (unsigned char *)buffer;
-
 	while (length) {
 		size_t n = length - length % sizeof(uintptr_t);
 
@@ -71,6 +65,19 @@ static inline FROZENREF__NO_ASAN void frozenref__peek_copy(void *buffer, uintptr
 		from += n;
 		length -= n;
 	}
+}
+
+/*
+ * Copies bytes that their owner may be writing: by relaxed loads of whole words, so that the
+ * compiler adds nothing. Bytes around them, in the same words, are read as well; objects are
+ * aligned for pointers, so these lie within the object.
+ */
+static inline void frozenref__peek_copy(void *buffer, uintptr_t from, size_t length)
+{
+	if (!FROZENREF__PEEK_ASAN && (from | length) % sizeof(uintptr_t) == 0)
+		frozenref__copy_words(buffer, (const uintptr_t *)from, length / sizeof(uintptr_t));
+	else
+		frozenref__peek_bytes((unsigned char *)buffer, from, length);
 }
 
 #endif /* FROZENREF_LIB_PEEK_H */
