@@ -492,11 +492,9 @@ static struct ended empty(struct frozenref_registry *reg, struct frozenref_slot 
 	/* The head last: through a tail that is left, state() still finds what is ending. */
 	release_pfns(reg, ended.pfn + 1, ended.npages - 1);
 	release_pfns(reg, ended.pfn, 1);
-	/*
-	 * And once more, for what release() writes: where nothing was erased, in an owned registry,
-	 * the flags have been plain until now.
-	 */
-	frozenref__fence(release);
+	/* And once more, for what release() writes: here the flags have been plain until now. */
+	if (is_owned_registry(reg))
+		frozenref__fence(release);
 	return ended;
 }
 
