@@ -35,6 +35,7 @@ lib_libfrozenref_la_SOURCES = \
 	lib/symbols.c \
 	lib/table.c \
 	lib/table.h \
+	lib/table_trim.c \
 	lib/thread_local.h \
 	lib/wait.h
 if HOST_WINDOWS

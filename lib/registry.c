@@ -41,19 +41,6 @@
 #include "registry.h"
 #include "wait.h"
 
-/* What lib/ knows of a registry beyond the part that is compiled into programs. */
-struct registry {
-	struct frozenref_registry head; /* first: programs have its address */
-	void (*release)(void *object, uint64_t pfn, uint64_t npages, void *arg);
-	void *arg;
-	uintptr_t revivals;
-};
-
-static struct registry *registry_of(struct frozenref_registry *reg)
-{
-	return (struct registry *)reg;
-}
-
 /* --------------------------------------------------------------------------- create and destroy */
 
 static int check_config(const struct frozenref_registry_config *config)
@@ -118,6 +105,8 @@ int frozenref_registry_create(struct frozenref_registry **regp,
 	registry->head.table.flags = config.flags;
 	if (config.flags & FROZENREF_REGISTRY_PEEKABLE)
 		registry->head.table.peek_bytes = page_bytes(registry->head.table.page_shift);
+	registry->idle.above = config.trim_above;
+	registry->idle.forks = frozenref__load32(&frozenref__forks, relaxed);
 	registry->release = config.release;
 	registry->arg = config.arg;
 	*regp = &registry->head;
@@ -152,8 +141,9 @@ int frozenref_registry_destroy(struct frozenref_registry *reg)
 /* ------------------------------------------------------------------------ taking pfns, emptying */
 
 /* Before any slot of the leaf is touched; waits while a trim is purging it. */
-static void enter(struct leaf *leaf, uint64_t n)
+static void enter(struct frozenref_registry *reg, struct leaf *leaf, uint64_t n)
 {
+	struct idle *idle = &registry_of(reg)->idle;
 	uint32_t used = frozenref__load32(&leaf->used, relaxed);
 
 	for (;;) {
@@ -169,16 +159,29 @@ static void enter(struct leaf *leaf, uint64_t n)
 		 */
 		found = frozenref__cas32(&leaf->used, used, used + (uint32_t)n, acquire);
 		if (found == used)
-			return;
+			break;
 		used = found;
 	}
+	if (!used && is_counted(idle))
+		frozenref__leaf_taken(idle, leaf);
 }
 
-/* After the last touch of its slots: from here on the leaf may be purged or destroyed. */
-static void leave(struct leaf *leaf, uint64_t n)
+/*
+ * After the last touch of its slots: from here on the leaf may be purged, and destroyed as well.
+ * Where idle memory is counted, destroy comes later: see depart().
+ */
+static void leave(struct frozenref_registry *reg, struct leaf *leaf, uint64_t n)
 {
+	struct idle *idle = &registry_of(reg)->idle;
+	bool counted = is_counted(idle);
 	/* Release: pairs with the acquire of enter(), of trim and of destroy. */
-	(void)frozenref__add32(&leaf->used, UINT32_C(0) - (uint32_t)n, release);
+	uint32_t before = frozenref__add32(&leaf->used, UINT32_C(0) - (uint32_t)n, release);
+
+	if (before != n || !counted)
+		return;
+	/* Acquire: with the release of those who left before, what they have touched is seen. */
+	frozenref__fence(acquire);
+	frozenref__leaf_emptied(&reg->table, idle, leaf);
 }
 
 static void empty_slots(const struct frozenref_registry *reg, struct span span)
@@ -203,8 +206,10 @@ void frozenref__registry_touch(const struct frozenref_registry *reg, struct span
 			/* Relaxed: the claim, or the unfreeze, publishes it. */
 			uint32_t found = frozenref__cas32(word, seen, seen | bit, relaxed);
 
-			if (found == seen)
+			if (found == seen) {
+				(void)frozenref__add32(&span.leaf->ntouched, 1, relaxed);
 				break;
+			}
 			seen = found;
 		}
 	}
@@ -247,22 +252,22 @@ static bool claim_slot(struct frozenref_slot *slot)
 }
 
 /* Claims the empty slots of a span, all or none. Returns 0, or -EEXIST. */
-static int claim_span(const struct frozenref_registry *reg, struct span span)
+static int claim_span(struct frozenref_registry *reg, struct span span)
 {
-	enter(span.leaf, span.n);
+	enter(reg, span.leaf, span.n);
 	frozenref__registry_touch(reg, span);
 	for (uint64_t i = 0; i < span.n; i++) {
 		if (claim_slot(slot_at(&reg->table, span.slot, i)))
 			continue;
 		empty_slots(reg, (struct span){ span.leaf, span.slot, i });
-		leave(span.leaf, span.n);
+		leave(reg, span.leaf, span.n);
 		return -EEXIST;
 	}
 	return 0;
 }
 
 /* Makes pfns empty again whose slots the caller owns. */
-static void release_pfns(const struct frozenref_registry *reg, uint64_t pfn, uint64_t npages)
+static void release_pfns(struct frozenref_registry *reg, uint64_t pfn, uint64_t npages)
 {
 	while (npages) {
 		struct span span = frozenref__table_span(&reg->table, pfn, npages);
@@ -271,7 +276,7 @@ static void release_pfns(const struct frozenref_registry *reg, uint64_t pfn, uin
 		npages -= span.n;
 		empty_slots(reg, span);
 		if (!is_owned_registry(reg))
-			leave(span.leaf, span.n);
+			leave(reg, span.leaf, span.n);
 	}
 }
 
@@ -471,10 +476,9 @@ struct ended {
 /*
  * Empties an object's slots for their owner. Everything is copied before the first slot is empty,
  * and each leaf is left after the last touch of it, since the pfns may be taken again at once.
- * `releasing` keeps the registry from being destroyed until release_done().
+ * `lingers`: depart() comes later, and until then the registry cannot be destroyed.
  */
-static struct ended empty(struct frozenref_registry *reg, struct frozenref_slot *slot,
-			  bool releasing)
+static struct ended empty(struct frozenref_registry *reg, struct frozenref_slot *slot, bool lingers)
 {
 	struct ended ended = {
 		.object = frozenref_slot_object(slot),
@@ -484,7 +488,7 @@ static struct ended empty(struct frozenref_registry *reg, struct frozenref_slot 
 
 	/* Pairs with the acquire fences of peeks: what is written from here on is an owner's. */
 	frozenref__fence(release);
-	if (releasing) {
+	if (lingers) {
 		/* Relaxed: the release of leave() comes behind it. */
 		(void)frozenref__add32(&slot_leaf(&reg->table, slot)->releasing, 1, relaxed);
 	}
@@ -498,20 +502,31 @@ static struct ended empty(struct frozenref_registry *reg, struct frozenref_slot 
 	return ended;
 }
 
+/* Whoever has emptied slots of this leaf is done, but for what now lies idle. */
+static void depart(struct frozenref_registry *reg, struct leaf *leaf)
+{
+	struct idle *idle = &registry_of(reg)->idle;
+
+	if (FROZENREF__UNLIKELY(is_too_much(idle)))
+		frozenref__table_trim_idle(&reg->table, idle);
+	/* Release: pairs with the acquire of destroy, for which this thread is done here. */
+	(void)frozenref__add32(&leaf->releasing, UINT32_MAX, release);
+}
+
 /* The winner of the last put. What ended is read from the slot: it may be a later object. */
 static void end(struct frozenref_registry *reg, struct frozenref_slot *slot)
 {
 	struct registry *registry = registry_of(reg);
 	struct leaf *leaf = slot_leaf(&reg->table, slot);
 	/* The owner of an owned registry knows what he is releasing. */
-	bool counted = registry->release && !is_owned_registry(reg);
-	struct ended ended = empty(reg, slot, counted);
+	bool lingers =
+		(registry->release || is_counted(&registry->idle)) && !is_owned_registry(reg);
+	struct ended ended = empty(reg, slot, lingers);
 
 	if (registry->release)
 		registry->release(ended.object, ended.pfn, ended.npages, registry->arg);
-	/* Release: pairs with the acquire of destroy, for which this thread is done here. */
-	if (counted)
-		(void)frozenref__add32(&leaf->releasing, UINT32_MAX, release);
+	if (lingers)
+		depart(reg, leaf);
 }
 
 bool frozenref__slot_put_slow(struct frozenref_registry *reg, struct frozenref_slot *slot,
@@ -529,14 +544,19 @@ bool frozenref__slot_put_slow(struct frozenref_registry *reg, struct frozenref_s
 
 void *frozenref__registry_evict(struct frozenref_registry *reg, struct frozenref_slot *slot)
 {
-	return empty(reg, slot, false).object;
+	bool lingers = is_counted(&registry_of(reg)->idle) && !is_owned_registry(reg);
+	struct ended ended = empty(reg, slot, lingers);
+
+	if (lingers)
+		depart(reg, slot_leaf(&reg->table, slot));
+	return ended.object;
 }
 
 /* ------------------------------------------------------------------------ memory and statistics */
 
 size_t frozenref_registry_trim(struct frozenref_registry *reg)
 {
-	return frozenref__table_trim(&reg->table);
+	return frozenref__table_trim(&reg->table, &registry_of(reg)->idle);
 }
 
 uint64_t frozenref__registry_revivals(const struct frozenref_registry *reg)

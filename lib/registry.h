@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the registry's sources share: the flags word in parts, finding a head, emptying slots.
+ * What the registry's sources share: a registry whole, the flags word in parts, finding a head,
+ * emptying slots.
  *
  * Used by lib/registry*.c.
  */
@@ -11,6 +12,20 @@
 
 #include "number.h"
 #include "table.h"
+
+/* What lib/ knows of a registry beyond the part that is compiled into programs. */
+struct registry {
+	struct frozenref_registry head; /* first: programs have its address */
+	void (*release)(void *object, uint64_t pfn, uint64_t npages, void *arg);
+	void *arg;
+	uintptr_t revivals;
+	struct idle idle;
+};
+
+static inline struct registry *registry_of(struct frozenref_registry *reg)
+{
+	return (struct registry *)reg;
+}
 
 /* A state, with the head's page count or a tail's distance. */
 static inline uint32_t make_flags(uint32_t state, uint64_t pages)

@@ -5,13 +5,9 @@
  * Called by registry.c, through table.h. Relies on a backend for memory and on atomic.h. The layout
  * of nodes and entries is in table.h. Writers race here without a lock: a new node or leaf is
  * linked by one compare-and-swap, and the loser of a race releases its own and takes the winner's.
- * Only purges take a lock, which the fork handlers share.
+ * table_trim.c gives their memory back.
  */
-#include <errno.h>
-#include <pthread.h>
-
 #include "backend.h"
-#include "fork.h"
 #include "table.h"
 
 #define NODE_ENTRIES (1u << NODE_SHIFT)
@@ -39,39 +35,10 @@ static uintptr_t *node_entry(uintptr_t node, uint64_t pfn, unsigned height)
 	return (uintptr_t *)node + ((pfn >> height_shift(height - 1)) & (NODE_ENTRIES - 1));
 }
 
-/* ----------------------------------------------------------------------------- forks and set-up */
-
-/*
- * Held while a leaf is PURGING, and over a fork: or the child would have a leaf that nobody ever
- * finishes purging, and wait for it at the next insert.
- */
-static pthread_mutex_t purge_lock = PTHREAD_MUTEX_INITIALIZER;
-
-static void lock_purges(void)
-{
-	pthread_mutex_lock(&purge_lock);
-}
-
-static void unlock_purges(void)
-{
-	pthread_mutex_unlock(&purge_lock);
-}
-
-uint32_t frozenref__forks;
-
-/* In the child, which has one thread. */
-static void begin_child(void)
-{
-	frozenref__store32(&frozenref__forks, frozenref__forks + 1, relaxed);
-	unlock_purges();
-}
-
 int frozenref__table_init(struct frozenref__table *table, const struct frozenref_backend *backend,
 			  unsigned pfn_bits, unsigned slot_shift)
 {
-	static const struct fork_steps steps = { lock_purges, unlock_purges, begin_child };
-	/* Before there is anything to purge. */
-	int err = frozenref__watch_forks(FORK_TABLE, &steps);
+	int err = frozenref__table_watch_forks();
 
 	if (err)
 		return err;
@@ -333,80 +300,6 @@ void frozenref__table_usage(const struct frozenref__table *table, uint64_t *rese
 	*reserved = 0;
 	*resident = 0;
 	usage_below(table, root & ~HEIGHT_MASK, entry_height(root), reserved, resident);
-}
-
-/* --------------------------------------------------------------------------------------- trim */
-
-/* Keeps what must not restart when the slots read as zero again. */
-static void remember(const struct frozenref__table *table, struct leaf *leaf)
-{
-	for (uint64_t i = 0; i < LEAF_SLOTS; i++) {
-		const struct frozenref_slot *slot = slot_at(table, leaf_slots(table, leaf), i);
-		uint64_t generation;
-		uint32_t sequence;
-
-		if (!chunk_is_touched(leaf, i / CHUNK_SLOTS)) {
-			i += CHUNK_SLOTS - 1;
-			continue;
-		}
-		generation = slot_generation(table, slot);
-		sequence = frozenref__load32(&slot->sequence, relaxed);
-		/* A zero is no number but the lack of one, and comes before all that go round. */
-		if (generation && (!leaf->base_generation ||
-				   generation_after(table, generation, leaf->base_generation)))
-			leaf->base_generation = generation;
-		if (sequence &&
-		    (!leaf->base_sequence || (int32_t)(sequence - leaf->base_sequence) > 0))
-			leaf->base_sequence = sequence;
-	}
-}
-
-static void forget_touched(struct leaf *leaf)
-{
-	for (size_t i = 0; i < LEAF_CHUNKS / 32; i++)
-		frozenref__store32(&leaf->touched[i], 0, relaxed);
-}
-
-/*
- * While the purge runs one processor may see the new zero page and another still the old one, so an
- * insert in between could be lost: PURGING keeps them out. Lookups and late puts need not be kept
- * out. What they add to either page leaves the word frozen, though it may bring a page back, which
- * the next trim purges again.
- */
-static size_t purge_leaf(const struct frozenref__table *table, struct leaf *leaf)
-{
-	void *slots = leaf_slots(table, leaf);
-	size_t resident = frozenref__backend_resident(slots, leaf_bytes(table));
-	int err;
-
-	if (!resident)
-		return 0;
-	lock_purges();
-	/*
-	 * Acquire: pairs with the release of leave(): the slots are as their last users left them.
-	 */
-	if (frozenref__cas32(&leaf->used, 0, LEAF_PURGING, acquire) != 0) {
-		unlock_purges();
-		return 0;
-	}
-	remember(table, leaf);
-	err = table->backend->purge(table->backend->context, slots, leaf_bytes(table));
-	if (!err)
-		forget_touched(leaf);
-	/* Release: pairs with the acquire of enter(), which reads what was remembered. */
-	frozenref__store32(&leaf->used, 0, release);
-	unlock_purges();
-	return err ? 0 : resident;
-}
-
-size_t frozenref__table_trim(const struct frozenref__table *table)
-{
-	struct leaf *leaf;
-	size_t purged = 0;
-
-	for (uint64_t pfn = 0; (leaf = frozenref__table_next(table, &pfn)); pfn += LEAF_SLOTS)
-		purged += purge_leaf(table, leaf);
-	return purged;
 }
 
 /* ------------------------------------------------------------------------------------- destroy */

@@ -3,7 +3,7 @@
  * The page table's interface inside lib/: leaves of slots, found or made by pfn.
  *
  * Used by the registry's sources. Programs compile in the shortest way to a slot, which is in
- * registry.h: frozenref__table_window_slot(). Nothing but trim takes a lock: nodes and leaves are
+ * registry.h: frozenref__table_window_slot(). Nothing but trims takes a lock: nodes and leaves are
  * linked by compare-and-swap, and whoever loses gives back what it had made, so that a fork can
  * leave no lock behind.
  */
@@ -32,8 +32,36 @@ struct leaf {
 	uint32_t used;		  /* slots that are not empty, or about to be claimed */
 	uint32_t releasing;	  /* release() calls under way for objects that were here */
 	uint32_t page_shift;	  /* the registry's: what makes a compact slot's pfn an address */
+	uint32_t ntouched;	  /* how many bits of `touched` are set */
+	uint32_t idle;		  /* bytes that are counted as idle, see struct idle */
+	uint32_t refused;	  /* whether the backend did, when asked for a purge */
 	uint32_t touched[LEAF_CHUNKS / 32]; /* a bit for each chunk that ever had a slot in use */
 };
+
+/*
+ * How much memory lies idle: that of slots that have been in use since the last purge, in leaves in
+ * which nothing is in use now. Counted only where leaves are trimmed by themselves; table_trim.c
+ * has the rest.
+ */
+struct idle {
+	uintptr_t above; /* bytes that may lie idle; 0: nothing is counted */
+	uintptr_t bytes; /* the sum of all leaves */
+	uint32_t forks;	 /* as many as there had been when the sum was right for sure */
+};
+
+static inline bool is_counted(const struct idle *idle)
+{
+	return idle->above != 0;
+}
+
+/* Whether it is time for a trim. */
+static inline bool is_too_much(const struct idle *idle)
+{
+	/* Relaxed: a number to go by. With a sign, since a fork may leave less than nothing. */
+	intptr_t bytes = (intptr_t)frozenref__loadptr(&idle->bytes, relaxed);
+
+	return bytes > 0 && (uintptr_t)bytes > idle->above;
+}
 
 /* The slots are being given back: nothing may be claimed in the leaf until that is over. */
 #define LEAF_PURGING UINT32_C(0x80000000)
@@ -167,9 +195,6 @@ static inline struct frozenref_slot *frozenref__table_slot(const struct frozenre
 	return entry ? slot_at(table, (struct frozenref_slot *)entry, pfn % LEAF_SLOTS) : NULL;
 }
 
-/* How many forks there are between this process and the one that made the first table. */
-extern uint32_t frozenref__forks;
-
 /* For a table whose memory is zero. */
 int frozenref__table_init(struct frozenref__table *table, const struct frozenref_backend *backend,
 			  unsigned pfn_bits, unsigned slot_shift);
@@ -192,10 +217,26 @@ struct leaf *frozenref__table_next(const struct frozenref__table *table, uint64_
 void frozenref__table_usage(const struct frozenref__table *table, uint64_t *reserved,
 			    uint64_t *resident);
 
-/* Gives back the memory of leaves that are not in use, and returns the bytes. */
-size_t frozenref__table_trim(const struct frozenref__table *table);
-
 /* Gives everything back to the backend; nobody else may use the table any more. */
 void frozenref__table_destroy(struct frozenref__table *table);
+
+/* -- what table_trim.c has -- */
+
+/* How many forks there are between this process and the one that made the first table. */
+extern uint32_t frozenref__forks;
+
+/* Before there is anything to purge; 0 or -ENOMEM. */
+int frozenref__table_watch_forks(void);
+
+/* The caller has emptied the leaf, or is about to take the first slots of an empty one. */
+void frozenref__leaf_emptied(const struct frozenref__table *table, struct idle *idle,
+			     struct leaf *leaf);
+void frozenref__leaf_taken(struct idle *idle, struct leaf *leaf);
+
+/* Gives back the memory of leaves that are not in use, and returns the bytes. */
+size_t frozenref__table_trim(const struct frozenref__table *table, struct idle *idle);
+
+/* The same of what is counted as idle, unless another thread is at it or there is a fork. */
+void frozenref__table_trim_idle(const struct frozenref__table *table, struct idle *idle);
 
 #endif /* FROZENREF_LIB_TABLE_H */

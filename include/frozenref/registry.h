@@ -70,11 +70,17 @@ struct frozenref_registry_config {
 	void *arg;
 	const struct frozenref_backend *backend; /* default frozenref_mmap_backend() */
 	unsigned flags;				 /* FROZENREF_REGISTRY_* */
+	/*
+	 * Bytes of slots that may stay in memory though no pfn of their tables is in use: whoever
+	 * ends an object and finds more gives all of that back, as frozenref_registry_trim() does,
+	 * after release() and unless somebody else is at it. 0: nobody does.
+	 */
+	size_t trim_above;
 };
 
 /* clang-format off */
 #define FROZENREF_REGISTRY_CONFIG_INIT                                                             \
-	{ (uint32_t)sizeof(struct frozenref_registry_config), 0, 0, NULL, NULL, NULL, 0 }
+	{ (uint32_t)sizeof(struct frozenref_registry_config), 0, 0, NULL, NULL, NULL, 0, 0 }
 /* clang-format on */
 
 /*

@@ -68,9 +68,9 @@ controls() { # dump of libfrozenref
 	sed "/<class-decl name='frozenref_slot' /s/size-in-bits='256'/size-in-bits='320'/" "$1" >"$dir/resized"
 	sed "/elf-symbol name='frozenref_try_get' /s/try_get/try_gets/" "$1" |
 		sed "s/='frozenref_try_get\(@@[^']*\)*'/='frozenref_try_gets\1'/g" >"$dir/gone"
-	awk "/<class-decl name='frozenref_registry_config'/ { sub(/384/, \"320\"); inside = 1 }
+	awk "/<class-decl name='frozenref_registry_config'/ { sub(/448/, \"384\"); inside = 1 }
 		/<.class-decl>/ { inside = 0 }
-		inside && /layout-offset-in-bits='320'/ { left_out = 3 }
+		inside && /layout-offset-in-bits='384'/ { left_out = 3 }
 		left_out-- > 0 { next }
 		{ print }" "$1" >"$dir/grown"
 	for control in retyped resized gone grown; do

@@ -79,7 +79,7 @@ MEMBER(struct frozenref_index_stats, bytes_resident, 80, 80);
 SIZE(struct frozenref_index_node, 16, 12);
 MEMBER(struct frozenref_index_node, next, 0, 0);
 
-SIZE(struct frozenref_registry_config, 48, 28);
+SIZE(struct frozenref_registry_config, 56, 32);
 MEMBER(struct frozenref_registry_config, size, 0, 0);
 MEMBER(struct frozenref_registry_config, pfn_bits, 4, 4);
 MEMBER(struct frozenref_registry_config, page_shift, 8, 8);
@@ -87,6 +87,7 @@ MEMBER(struct frozenref_registry_config, release, 16, 12);
 MEMBER(struct frozenref_registry_config, arg, 24, 16);
 MEMBER(struct frozenref_registry_config, backend, 32, 20);
 MEMBER(struct frozenref_registry_config, flags, 40, 24);
+MEMBER(struct frozenref_registry_config, trim_above, 48, 28);
 
 SIZE(struct frozenref_registry_stats, 72, 72);
 MEMBER(struct frozenref_registry_stats, size, 0, 0);

@@ -34,6 +34,9 @@ void end_object(int *payload);
 
 /* A registry whose first leaf exists, and is empty; or has object 0 on pfn 0. */
 void setup_empty(void);
+void setup_trimming(void); /* empty, and trims whatever lies idle; or counts it, and never trims */
+void setup_counting(void);
+void setup_counting_none(void); /* which is purged */
 void insert_at_setup(uint64_t pfn, uint64_t npages);
 void setup_one(void);
 void setup_held(void);	/* and a thread has a reference */
@@ -47,6 +50,9 @@ const struct frozenref_backend *purging_backend(void);
 bool is_there(unsigned i);
 /* Every object ended once or is there, every slot is empty or live with one reference. */
 void check_quiet(void);
+
+/* What lies idle is counted, in a registry that counts it. */
+void check_idle(void);
 
 /* Looks a pfn up and uses what is there; counts a hit of thread `me`. */
 void look_up(int me, uint64_t pfn);

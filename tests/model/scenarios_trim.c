@@ -91,6 +91,47 @@ static void put_held_2(void)
 	(void)frozenref_slot_put(reg, slots);
 }
 
+/* Whoever ends the last object trims by itself. */
+static void setup_trimming_one(void)
+{
+	setup_trimming();
+	insert_at_setup(0, 1);
+}
+
+static void setup_trimming_held(void)
+{
+	setup_trimming_one();
+	frozenref_slot_get(reg, slots);
+}
+
+/* Beside what the other one ends. */
+static void insert_beside_1(void)
+{
+	objects.result[1] = insert_new(1, 1, 1);
+}
+
+static void insert_and_erase_1(void)
+{
+	insert_beside_1();
+	model_assert(model_calls.erase(reg, 1) == 0);
+}
+
+static void insert_0(void)
+{
+	model_assert(insert_new(0, 0, 1) == 0);
+}
+
+static void insert_and_erase_0(void)
+{
+	insert_0();
+	objects.result[0] = model_calls.erase(reg, 0);
+}
+
+static void erase_0(void)
+{
+	objects.result[0] = model_calls.erase(reg, 0);
+}
+
 /* What destroy does with a leaf: nobody may still be using it. */
 static void unmap_2(void)
 {
@@ -109,6 +150,41 @@ static void check_inserted(void)
 {
 	check_quiet();
 	model_assert(objects.result[1] == 0 && is_there(1));
+}
+
+/* Nothing is idle any more. */
+static void check_taken(void)
+{
+	check_inserted();
+	check_idle();
+	model_assert(!slot_leaf(&reg->table, slots)->idle);
+}
+
+/* A purge took what the first object had of the slots, or an insert has come before it. */
+static void check_trimmed(void)
+{
+	check_inserted();
+	check_idle();
+	model_assert(objects.result[0] == 0 && !is_there(0));
+	model_assert(slot_leaf(&reg->table, slots)->ntouched);
+	if (!slots->sequence)
+		model_witness();
+}
+
+static void check_all_counted(void)
+{
+	check_quiet();
+	check_idle();
+	model_assert(slot_leaf(&reg->table, slots)->idle);
+}
+
+static void check_all_gone(void)
+{
+	check_quiet();
+	check_idle();
+	model_assert(objects.result[0] == 0 && !is_there(0) && !is_there(1));
+	if (!slot_leaf(&reg->table, slots)->ntouched)
+		model_witness();
 }
 
 static void check_erased(void)
@@ -137,6 +213,24 @@ const struct model_scenario model_scenarios_trim[] = {
 	{ .name = "trim-insert-twice", .about = "trim between two objects that it has not seen",
 	  .setup = setup_second_erased, .thread = { trim_0, insert_twice_1 },
 	  .check = check_quiet, .teardown = teardown, .quick = 1, .witnessed = 1 },
+	{ .name = "autotrim-taken", .about = "two inserts where something lies idle",
+	  .setup = setup_counting, .thread = { insert_0, insert_beside_1 },
+	  .check = check_taken, .teardown = teardown, .quick = 1 },
+	{ .name = "autotrim-emptied", .about = "two objects come and go, and their memory is counted",
+	  .setup = setup_counting_none, .thread = { insert_and_erase_0, insert_and_erase_1 },
+	  .check = check_all_counted, .teardown = teardown, .quick = 1 },
+	{ .name = "autotrim-insert", .about = "automatic trim against insert",
+	  .setup = setup_trimming_one, .thread = { erase_0, insert_beside_1 },
+	  .check = check_trimmed, .teardown = teardown, .quick = 1, .witnessed = 1 },
+	{ .name = "autotrim-insert-get", .about = "the same, and a lookup",
+	  .setup = setup_trimming_one, .thread = { erase_0, insert_beside_1, look_up_2 },
+	  .check = check_trimmed, .teardown = teardown, .witnessed = 1 },
+	{ .name = "autotrim-put", .about = "automatic trim against a put, which may be late",
+	  .setup = setup_trimming_held, .thread = { erase_0, put_held_2, look_up_2 },
+	  .check = check_all_gone, .teardown = teardown, .witnessed = 1 },
+	{ .name = "autotrim-erase", .about = "two automatic trims, of objects that come and go",
+	  .setup = setup_trimming_one, .thread = { erase_0, insert_and_erase_1 },
+	  .check = check_all_gone, .teardown = teardown, .witnessed = 1 },
 	{ .name = "end-destroy", .about = "the last put against destroy",
 	  .setup = setup_one, .thread = { erase_1, unmap_2 }, .check = check_ended,
 	  .teardown = teardown, .quick = 1, .witnessed = 1 },

@@ -130,6 +130,7 @@ unit_registry_sources = \
 	tests/unit/misuse.h \
 	tests/unit/process.h \
 	tests/unit/registry.c \
+	tests/unit/registry_autotrim.c \
 	tests/unit/registry_backend.c \
 	tests/unit/registry_compact.c \
 	tests/unit/registry_fixture.h \
