@@ -385,7 +385,7 @@ static void walk(struct stress_thread *thread)
 /* True promises bytes of one object, whole, that was live: the page asked for, and some behind. */
 static void peek_once(struct stress_thread *thread, uint64_t pfn, bool slowly)
 {
-	uint64_t fast[PAYLOAD_PAGES_MAX][PAYLOAD_PAGE_WORDS];
+	uint64_t fast[PAYLOAD_PAGES_MAX][PAYLOAD_PAGE_WORDS] = { { 0 } };
 	uint64_t(*buffer)[PAYLOAD_PAGE_WORDS] = fast;
 	struct stress_room room;
 	uint64_t random = stress_random(thread);

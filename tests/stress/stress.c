@@ -179,11 +179,11 @@ void stress_report(const char *subject, const struct stress_options *options,
 
 void *stress_slow_memory(struct stress_room *room, size_t bytes)
 {
-	uintptr_t page = ((uintptr_t)room + 2 * STRESS_PAGE - 1) & ~(uintptr_t)(STRESS_PAGE - 1);
+	uintptr_t page = ((uintptr_t)room + 2 * STRESS_PAGE - 1) & ~(STRESS_PAGE - 1);
 
 #ifndef _WIN32
 	/* Where pages are larger, it stays as fast as any. */
-	if (sysconf(_SC_PAGESIZE) == STRESS_PAGE)
+	if (sysconf(_SC_PAGESIZE) == (long)STRESS_PAGE)
 		(void)madvise((void *)page, STRESS_PAGE, MADV_DONTNEED);
 #endif
 	/* Both halves are within the room; words stay aligned. */

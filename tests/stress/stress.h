@@ -60,7 +60,7 @@ void stress_linger(struct stress_thread *thread);
  * has yet to find. A copy that takes 20 ns is hardly ever met by a writer; one that is interrupted
  * in the middle is. What was there before is lost. The room is the caller's, of its own.
  */
-enum { STRESS_PAGE = 4096 };
+#define STRESS_PAGE ((uintptr_t)4096)
 
 struct stress_room {
 	uint64_t words[3 * STRESS_PAGE / sizeof(uint64_t)];

@@ -33,7 +33,7 @@ static struct frozenref_cache *create(void)
 	config.object_size = sizeof(struct object);
 	config.ref_offset = offsetof(struct object, ref);
 	/* Few addresses: an emulator has memory of its own for each page, to be copied by forks. */
-	config.max_objects = 2 * OBJECTS;
+	config.max_objects = (size_t)2 * OBJECTS;
 	err = frozenref_cache_create(&cache, &config);
 	cr_assert(err == (failing_malloc.failures > failures ? -ENOMEM : 0), "error %d", err);
 	cr_assert(!err == !!cache);
