@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <io.h>
 #include <signal.h>
+#include <stdlib.h>
 
 #define WINDOWS_SKIP(what) cr_skip_test(what " does not exist on Windows")
 
@@ -50,6 +51,11 @@ static inline unsigned alarm(unsigned seconds)
 {
 	(void)seconds;
 	WINDOWS_SKIP("alarm");
+}
+
+static inline int setenv(const char *name, const char *value, int overwrite)
+{
+	return overwrite || !getenv(name) ? _putenv_s(name, value) : 0;
 }
 
 /* C's own signals are all that there are. */
