@@ -5,6 +5,7 @@
  * Run by `make check`.
  */
 #include <stdio.h>
+#include <sys/mman.h> /* for Windows, where this hides the /proc that Wine would show */
 #include <unistd.h>
 
 #include "index_fixture.h"

@@ -141,7 +141,8 @@ Test(registry_walk, next_skips_an_empty_span_by_whole_tables)
 		took = look_up_some(reg, far);
 		lookups = took < lookups ? took : lookups;
 	}
-	cr_assert(walk < lookups, "the walk took %.3f ms, some of it by lookups %.3f ms",
+	/* Where clocks are coarse both take no time at all. */
+	cr_assert(walk <= lookups, "the walk took %.3f ms, some of it by lookups %.3f ms",
 		  walk * 1e3, lookups * 1e3);
 	cr_assert(frozenref_registry_erase_range(reg, 0, far, NULL) == 2);
 	assert_destroys(reg);
