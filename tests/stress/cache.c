@@ -475,7 +475,7 @@ static void start_thread(struct stress_thread *thread)
 static _Noreturn void live_in_child(struct stress_thread *thread)
 {
 	/* Rather than to wait for ever for a thread that is not here. */
-	(void)alarm(100);
+	(void)alarm(500);
 	for (unsigned i = 0; i < PLACES; i++) {
 		struct thing *thing = frozenref_cache_try_get(cache, (void *)places[i]);
 

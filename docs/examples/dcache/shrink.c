@@ -65,8 +65,11 @@ void dcache_shrink(struct dcache *dcache, uint64_t limit, struct dcache_stats *s
 	if (dentries <= limit || pthread_mutex_trylock(&dcache->shrinking))
 		return;
 	steps = 8 * (dentries - limit) + EVICT_AT_ONCE;
-	/* Two laps for nothing: what is left is held. */
-	while (dentries > limit && steps-- && laps < 2) {
+	/*
+	 * Three ends of a lap for nothing, the first of which may have been of a part of it: one
+	 * whole lap has left nothing marked, and still the next one found all that is left held.
+	 */
+	while (dentries > limit && steps-- && laps < 3) {
 		uint64_t n = evict_next(dcache);
 
 		evicted += n;
