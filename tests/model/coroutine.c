@@ -13,8 +13,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "coroutine.h"
+
+#ifndef MAP_ANONYMOUS
+# define MAP_ANONYMOUS MAP_ANON
+#endif
 
 enum { STACK_BYTES = 256 * 1024 };
 
@@ -34,6 +40,18 @@ static void fail(const char *what)
 	exit(EXIT_FAILURE);
 }
 
+/* Whatever does not fit meets a page that may not be touched. */
+static void *make_stack(void)
+{
+	size_t guard = (size_t)sysconf(_SC_PAGESIZE);
+	char *stack = mmap(NULL, guard + STACK_BYTES, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (stack == MAP_FAILED || mprotect(stack, guard, PROT_NONE))
+		fail("mmap");
+	return stack + guard;
+}
+
 void coroutine_create(struct coroutine *co, void (*body)(void *arg), void *arg)
 {
 	struct sigaction action = { .sa_handler = on_new_stack, .sa_flags = SA_ONSTACK };
@@ -43,9 +61,7 @@ void coroutine_create(struct coroutine *co, void (*body)(void *arg), void *arg)
 
 	co->body = body;
 	co->arg = arg;
-	stack.ss_sp = malloc(STACK_BYTES);
-	if (!stack.ss_sp)
-		fail("malloc");
+	stack.ss_sp = make_stack();
 	if (sigaltstack(&stack, &old_stack) || sigaction(SIGUSR2, &action, &old_action))
 		fail("sigaltstack");
 	entering = co;

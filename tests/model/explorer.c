@@ -16,6 +16,7 @@
  * an operation that shows it starts the exploration again.
  */
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -112,6 +113,28 @@ void model_fail(const char *format, ...)
 		longjmp(ex.checking, 1);
 	fprintf(stderr, "model: %s: setup: %s\n", ex.scenario->name, ex.result.failure);
 	exit(EXIT_FAILURE);
+}
+
+/*
+ * A fault can make a thread follow a pointer to nowhere, or call itself without end. That is a
+ * failure like any other; it is told on a stack of its own, and nobody comes back to this one.
+ */
+static void on_fault(int number)
+{
+	model_fail("memory that is not there is used (%s)", strsignal(number));
+}
+
+static void watch_faults(void)
+{
+	static char room[64 * 1024];
+	static const stack_t stack = { .ss_sp = room, .ss_size = sizeof(room) };
+	struct sigaction action = { .sa_handler = on_fault, .sa_flags = SA_ONSTACK | SA_NODEFER };
+
+	if (sigaltstack(&stack, NULL) || sigaction(SIGSEGV, &action, NULL) ||
+	    sigaction(SIGBUS, &action, NULL)) {
+		perror("sigaction");
+		exit(EXIT_FAILURE);
+	}
 }
 
 void model_witness(void)
@@ -638,6 +661,7 @@ struct explorer_result explore(const struct model_scenario *scenario,
 	for (ex.nthreads = 0; ex.nthreads < MODEL_THREADS_MAX && scenario->thread[ex.nthreads];)
 		ex.nthreads++;
 	create_threads();
+	watch_faults();
 	memory_forget();
 	set_zones(&scenario->zones);
 	model_misuses_expected = 0;

@@ -4,7 +4,7 @@
  * by.
  *
  * Run by selftest.c. A scenario that must show an outcome witnesses it; one that must not asserts
- * that it does not happen; one whose name begins with "race" or "freed" must be reported.
+ * that it does not happen; one whose name begins with "race", "freed" or "fault" must be reported.
  */
 #include <string.h>
 
@@ -305,6 +305,29 @@ static void free_it(void)
 	model_free(&s);
 }
 
+/* As a mutant may: the explorer must tell of it, and go on. */
+static void follow_nowhere(void)
+{
+	volatile int *volatile nowhere = (volatile int *)(uintptr_t)0x10000;
+
+	*nowhere = 1;
+}
+
+static unsigned recurse_to(volatile unsigned *depth)
+{
+	volatile unsigned here[256];
+
+	here[0] = *depth + 1;
+	return here[0] ? recurse_to(here) + here[0] : 0;
+}
+
+static void recurse(void)
+{
+	volatile unsigned depth = 0;
+
+	(void)recurse_to(&depth);
+}
+
 /* clang-format off */
 const struct model_scenario model_scenarios_memory[] = {
 	{ .name = "store-buffering", .about = "both see the old value",
@@ -362,6 +385,10 @@ const struct model_scenario model_scenarios_memory[] = {
 	  .setup = setup, .thread = { add_x, free_it } },
 	{ .name = "freed-plain", .about = "a plain one",
 	  .setup = setup, .thread = { write_release, free_it } },
+	{ .name = "fault-wild", .about = "a pointer to nowhere",
+	  .setup = setup, .thread = { follow_nowhere, write_release } },
+	{ .name = "fault-stack", .about = "a recursion without end",
+	  .setup = setup, .thread = { recurse, write_release } },
 	{ .name = NULL },
 };
 /* clang-format on */

@@ -230,7 +230,8 @@ void selftest_memory(void (*count)(bool passed))
 	for (const struct model_scenario *s = model_scenarios_memory; s->name; s++) {
 		struct explorer_options options = { .reduction = EXPLORE_SOURCE_SETS };
 		struct explorer_result result = explore(s, &options);
-		bool expected = !strncmp(s->name, "race", 4) || !strncmp(s->name, "freed", 5);
+		bool expected = !strncmp(s->name, "race", 4) || !strncmp(s->name, "freed", 5) ||
+				!strncmp(s->name, "fault", 5);
 
 		printf("%s  %-26s %7" PRIu64 " executions  %s%s%s\n",
 		       result.failed == expected ? "ok  " : "FAIL", s->name, result.executions,
