@@ -7,6 +7,7 @@
  */
 #include "peek.h"
 #include "registry.h"
+#include "wait.h"
 
 /* ------------------------------------------------------------------------------------ finding */
 
@@ -82,7 +83,7 @@ static struct frozenref_slot *get_head(struct frozenref_registry *reg, uint64_t 
 				       uint64_t *distance)
 {
 	/* Only so many: a misused put can leave a word frozen under flags that look live. */
-	unsigned tries = 16;
+	unsigned tries = FROZENREF__TRIES;
 	uint64_t deadline = 0;
 
 	while (tries) {

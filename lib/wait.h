@@ -14,4 +14,9 @@
 # define FROZENREF__WAIT() ((void)sched_yield())
 #endif
 
+/* How often a lookup believes flags that say an object is live, and does not get it. */
+#ifndef FROZENREF__TRIES
+# define FROZENREF__TRIES 16
+#endif
+
 #endif /* FROZENREF_LIB_WAIT_H */

@@ -664,6 +664,7 @@ struct explorer_result explore(const struct model_scenario *scenario,
 	watch_faults();
 	memory_forget();
 	set_zones(&scenario->zones);
+	model_tries = scenario->tries ? scenario->tries : 16;
 	model_misuses_expected = 0;
 	scenario->setup();
 	memory_snapshot();

@@ -37,6 +37,7 @@ tests_model_explore_SOURCES = \
 	tests/model/scenarios_handles.c \
 	tests/model/scenarios_index.c \
 	tests/model/scenarios_memory.c \
+	tests/model/scenarios_owned.c \
 	tests/model/scenarios_peek.c \
 	tests/model/scenarios_registry.c \
 	tests/model/scenarios_trim.c \

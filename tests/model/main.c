@@ -49,6 +49,7 @@ static const struct model_scenario *const tables[] = {
 	model_scenarios_handles,
 	model_scenarios_peek,
 	model_scenarios_trim,
+	model_scenarios_owned,
 	model_scenarios_index,
 	model_scenarios_cache,
 	NULL,

@@ -21,12 +21,13 @@
 
 #include "memory.h"
 
-enum { LOCATIONS = 2048, HISTORY = 256, REGIONS = 32, LABELS = 64, BUCKETS = 4096 };
+enum { LOCATIONS = 2048, HISTORY = 1024, REGIONS = 32, LABELS = 64, BUCKETS = 4096 };
 
 bool memory_weak = true;
 const char *memory_weak_cas_function;
 
 struct model_zones model_zones;
+unsigned model_tries;
 
 /* ------------------------------------------------------------------------------------- clocks */
 

@@ -35,6 +35,7 @@ struct model_scenario {
 	unsigned witnessed : 1;	  /* some execution must call model_witness() */
 	unsigned tiny : 1;	  /* small enough for the self test's unreduced exploration */
 	struct model_zones zones; /* members that are 0: as in ref.h */
+	unsigned tries;		  /* of a lookup that fails where flags say live; 0: as in wait.h */
 };
 
 /* Each file's scenarios, ended by one without a name. */
@@ -46,6 +47,7 @@ extern const struct model_scenario model_scenarios_freeze[];
 extern const struct model_scenario model_scenarios_growth[];
 extern const struct model_scenario model_scenarios_handles[];
 extern const struct model_scenario model_scenarios_index[];
+extern const struct model_scenario model_scenarios_owned[];
 extern const struct model_scenario model_scenarios_peek[];
 extern const struct model_scenario model_scenarios_trim[];
 

@@ -68,6 +68,11 @@ extern struct model_zones model_zones;
 #define FROZENREF__SATURATED_MIDDLE (model_zones.saturated_middle)
 #define FROZENREF__WRAPPED	    (model_zones.wrapped)
 
+/* And how often a lookup tries again. */
+extern unsigned model_tries;
+
+#define FROZENREF__TRIES model_tries
+
 #define MODEL__ADDRESS(p) ((void *)(uintptr_t)(p))
 
 #define MODEL__OP(op, bytes, p, new, old, ordering)            \

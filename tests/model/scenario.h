@@ -62,6 +62,7 @@ enum model_fault {
 	FAULT_REMEMBERS_CONTENT, /* a winner destroys what it held, not what is there */
 	FAULT_PURGES_LATE,	 /* a leaf is opened again before it is purged */
 	FAULT_NO_FENCE,		 /* freed memory is taken without a release fence */
+	FAULT_FREES_FIRST,	 /* memory is freed before its slot is empty */
 };
 
 extern enum model_fault model_fault;

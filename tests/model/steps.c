@@ -10,7 +10,7 @@
 #include "memory.h"
 #include "steps.h"
 
-enum { STEPS = 4096 };
+enum { STEPS = 16384 };
 
 static struct step steps[STEPS];
 static unsigned nsteps;
