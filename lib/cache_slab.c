@@ -337,7 +337,7 @@ static uint32_t wait_for_absent(struct cache *cache)
 		pthread_mutex_unlock(cache->lock);
 		if (number || !nr_busy)
 			return number;
-		FROZENREF__WAIT();
+		FROZENREF__WAIT(waits);
 	}
 	return 0;
 }

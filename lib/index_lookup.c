@@ -68,7 +68,7 @@ static FROZENREF__COLD bool may_restart(struct stripe *stripe, unsigned *restart
 	(void)frozenref__add32(&stripe->restarts, 1, relaxed);
 	if (++*restarts > RESTARTS_MAX)
 		return false;
-	FROZENREF__WAIT();
+	FROZENREF__WAIT(*restarts);
 	return true;
 }
 

@@ -145,12 +145,13 @@ static void enter(struct frozenref_registry *reg, struct leaf *leaf, uint64_t n)
 {
 	struct idle *idle = &registry_of(reg)->idle;
 	uint32_t used = frozenref__load32(&leaf->used, relaxed);
+	unsigned turn = 0;
 
 	for (;;) {
 		uint32_t found;
 
 		if (used & LEAF_PURGING) {
-			FROZENREF__WAIT();
+			FROZENREF__WAIT(turn++);
 			used = frozenref__load32(&leaf->used, relaxed);
 			continue;
 		}
@@ -239,7 +240,7 @@ static bool claim_slot(struct frozenref_slot *slot)
 {
 	uint32_t claim = claim_flags(frozenref__load32(&frozenref__forks, relaxed));
 
-	for (;;) {
+	for (unsigned turn = 0;; turn++) {
 		/* Acquire: pairs with the release that emptied the slot. */
 		uint32_t found = frozenref__cas32(&slot->flags, 0, claim, acquire);
 
@@ -247,7 +248,7 @@ static bool claim_slot(struct frozenref_slot *slot)
 			return true;
 		if (!is_being_claimed(found))
 			return false;
-		FROZENREF__WAIT();
+		FROZENREF__WAIT(turn);
 	}
 }
 

@@ -74,12 +74,17 @@ static inline enum frozenref_state head_state(const struct frozenref_slot *head,
 	return frozenref_count(&head->ref) ? FROZENREF_LIVE : FROZENREF_FROZEN;
 }
 
+/* Of who waits for a replace; all 0 at first. */
+struct patience {
+	unsigned turns;
+	uint64_t deadline; /* in milliseconds */
+};
+
 /*
  * Gives another thread time to finish a replace; false if it has had enough of it. Only in a child
  * may there be no such thread: there it gets a tenth of a second, anywhere else whatever it needs.
- * *deadline is 0 at first.
  */
-bool frozenref__wait_for_replace(uint64_t *deadline);
+bool frozenref__wait_for_replace(struct patience *patience);
 
 /* Empties an object's slots for whoever owns it frozen, and returns the object. */
 void *frozenref__registry_evict(struct frozenref_registry *reg, struct frozenref_slot *slot);

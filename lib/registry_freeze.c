@@ -61,7 +61,7 @@ static int try_erase(struct frozenref_registry *reg, struct frozenref_slot *head
 
 int frozenref_registry_erase(struct frozenref_registry *reg, uint64_t pfn)
 {
-	uint64_t deadline = 0;
+	struct patience patience = { .turns = 0 };
 	int err;
 
 	if (!reg)
@@ -77,7 +77,7 @@ int frozenref_registry_erase(struct frozenref_registry *reg, uint64_t pfn)
 		err = try_erase(reg, head, flags);
 		/* A replace has it: no owner whom the caller could ask for the object, or wait for. */
 		if (err == -EBUSY && flags & FROZENREF__SLOT_REPLACE &&
-		    frozenref__wait_for_replace(&deadline))
+		    frozenref__wait_for_replace(&patience))
 			err = -EAGAIN;
 	} while (err == -EAGAIN);
 	return err;
@@ -191,20 +191,20 @@ void frozenref_slot_set_object(struct frozenref_registry *reg, struct frozenref_
 	frozenref__fence(release);
 }
 
-bool frozenref__wait_for_replace(uint64_t *deadline)
+bool frozenref__wait_for_replace(struct patience *patience)
 {
 	struct timespec time;
 	uint64_t now;
 
-	FROZENREF__WAIT();
+	FROZENREF__WAIT(patience->turns++);
 	/* Relaxed: it changes at a fork alone. */
 	if (!frozenref__load32(&frozenref__forks, relaxed))
 		return true;
 	clock_gettime(CLOCK_MONOTONIC, &time);
 	now = (uint64_t)time.tv_sec * 1000 + (uint64_t)time.tv_nsec / 1000000;
-	if (!*deadline)
-		*deadline = now + 100;
-	return now < *deadline;
+	if (!patience->deadline)
+		patience->deadline = now + 100;
+	return now < patience->deadline;
 }
 
 int frozenref_slot_replace(struct frozenref_registry *reg, struct frozenref_slot *slot,

@@ -84,7 +84,7 @@ static struct frozenref_slot *get_head(struct frozenref_registry *reg, uint64_t 
 {
 	/* Only so many: a misused put can leave a word frozen under flags that look live. */
 	unsigned tries = FROZENREF__TRIES;
-	uint64_t deadline = 0;
+	struct patience patience = { .turns = 0 };
 
 	while (tries) {
 		uint32_t flags;
@@ -93,7 +93,7 @@ static struct frozenref_slot *get_head(struct frozenref_registry *reg, uint64_t 
 		if (!head || flags & FROZENREF__SLOT_ERASED)
 			return NULL;
 		if (FROZENREF__UNLIKELY(flags & FROZENREF__SLOT_REPLACE) &&
-		    frozenref__wait_for_replace(&deadline))
+		    frozenref__wait_for_replace(&patience))
 			continue;
 		/* A freeze that is only being tried does not keep anybody out. */
 		if (flags & FROZENREF__SLOT_BUSY && frozenref_is_frozen(&head->ref))

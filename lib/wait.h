@@ -9,9 +9,28 @@
 #define FROZENREF_LIB_WAIT_H
 
 #ifndef FROZENREF__WAIT
+# include <errno.h>
 # include <sched.h>
-/* Not a pause instruction: the one waited for may want this very processor. */
-# define FROZENREF__WAIT() ((void)sched_yield())
+# include <time.h>
+
+/* To be called with the number of turns that the caller has waited so far. */
+# define FROZENREF__WAIT(turn) frozenref__wait(turn)
+
+/*
+ * Not a pause instruction: the one waited for may want this very processor. A yield gives it to
+ * threads of the same priority at best, so now and then a sleep gives it to all.
+ */
+static inline void frozenref__wait(unsigned turn)
+{
+	const struct timespec moment = { .tv_sec = 0, .tv_nsec = 50000 };
+	int saved_errno = errno;
+
+	if (turn % 64 < 63)
+		(void)sched_yield();
+	else
+		(void)nanosleep(&moment, NULL);
+	errno = saved_errno;
+}
 #endif
 
 /* How often a lookup believes flags that say an object is live, and does not get it. */

@@ -108,7 +108,7 @@ extern unsigned model_tries;
 
 /* A loop that spins has no end to explore: see explorer.c for what becomes of the thread. */
 void model_wait(void);
-#define FROZENREF__WAIT() model_wait()
+#define FROZENREF__WAIT(turn) ((void)(turn), model_wait())
 
 /* Each of the explorer's threads has its own magazines of a cache. */
 void *model_own(size_t size);
