@@ -2,9 +2,9 @@
 /*
  * Slabs: memory for objects, populated when it is needed and purged when it is not.
  *
- * Called by magazine*.c, cache.c and cache_lookup.c. Relies on a backend. A slab is absent; busy, as
- * long as one thread populates or purges it without the lock; or in use, and then it is on the list
- * of partial slabs or on that of empty ones, unless all of its objects are out.
+ * Called by magazine*.c, cache.c and cache_lookup.c. Relies on a backend. A slab is absent; busy,
+ * as long as one thread populates or purges it without the lock; or in use, and then it is on the
+ * list of partial slabs or on that of empty ones, unless all of its objects are out.
  */
 #include <config.h>
 

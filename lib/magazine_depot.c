@@ -12,7 +12,7 @@
 
 #include "magazine.h"
 
-/* Objects in a new cache's magazines; they grow where threads wait for each other, or come often. */
+/* Objects in a new cache's magazines; they grow where threads wait, or come often. */
 #define ROUNDS_FIRST 16
 #define ROUNDS_MAX   256
 #define MAGAZINE_MAX (1u << 18) /* bytes of objects in one magazine, unless it is a single one */

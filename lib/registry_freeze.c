@@ -75,7 +75,7 @@ int frozenref_registry_erase(struct frozenref_registry *reg, uint64_t pfn)
 		if (!head || flags & FROZENREF__SLOT_ERASED)
 			return -ENOENT;
 		err = try_erase(reg, head, flags);
-		/* A replace has it: no owner whom the caller could ask for the object, or wait for. */
+		/* A replace has it: no owner whom the caller could ask for the object. */
 		if (err == -EBUSY && flags & FROZENREF__SLOT_REPLACE &&
 		    frozenref__wait_for_replace(&patience))
 			err = -EAGAIN;

@@ -265,12 +265,12 @@ enum frozenref_state frozenref_registry_handle_state(struct frozenref_registry *
 	const struct frozenref_slot *slot = frozenref__table_slot(&reg->table, handle.pfn);
 
 	while (slot) {
-		/* Acquire: pairs with the release of begin_lifetime(), which is behind the claim. */
+		/* Acquire: pairs with begin_lifetime()'s release, which is behind the claim. */
 		uint32_t sequence = frozenref__load32(&slot->sequence, acquire);
 		uint32_t flags = frozenref__load32(&slot->flags, acquire);
 		uint64_t generation = slot_generation(&reg->table, slot);
 
-		/* Pairs with the release fence of begin_lifetime() between sequence and generation. */
+		/* Pairs with begin_lifetime()'s release fence, before the generation. */
 		frozenref__fence(acquire);
 		if (frozenref__load32(&slot->sequence, relaxed) != sequence)
 			continue;

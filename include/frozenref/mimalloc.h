@@ -224,9 +224,9 @@ enum {
 };
 
 /*
- * What every call needs comes first, in one cache line. The registries' leaves of slots are known to
- * a space by arrays of its own, which have all leaves of a zone of whatever size: an entry is set
- * when the first object is on one of a leaf's granules, and stays.
+ * What every call needs comes first, in one cache line. The registries' leaves of slots are known
+ * to a space by arrays of its own, which have all leaves of a zone of whatever size: an entry is
+ * set when the first object is on one of a leaf's granules, and stays.
  */
 struct frozenref_mi_space {
 	uintptr_t first;   /* the small zone's first address; the large one lies behind it */

@@ -159,6 +159,9 @@ def leaf_layout():
             ("used", U32, 1),
             ("releasing", U32, 1),
             ("page_shift", U32, 1),
+            ("ntouched", U32, 1),
+            ("idle", U32, 1),
+            ("refused", U32, 1),
             ("touched", U32, 16),
         ],
     )

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-# What find_package(frozenref COMPONENTS mimalloc) reads besides. Included by frozenref-config.cmake,
-# whose functions it uses; it says frozenref__missing if it does not work.
+# What find_package(frozenref COMPONENTS mimalloc) reads besides. Included by
+# frozenref-config.cmake, whose functions it uses; it says frozenref__missing if it does not work.
 #
-#	frozenref::mimalloc		the shared library, or the static one where there is no other
+#	frozenref::mimalloc		the shared library, or the static one where it is alone
 #	frozenref::mimalloc_static	the static library, where there is one
 
 if(NOT TARGET frozenref::mimalloc)

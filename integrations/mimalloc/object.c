@@ -90,7 +90,7 @@ static FROZENREF__COLD void show_leaf(struct frozenref_registry *reg, uintptr_t 
 	const struct frozenref_slot *first =
 		frozenref__table_slot(&reg->table, pfn & ~(uintptr_t)(LEAF_SLOTS - 1));
 
-	/* Release: pairs with the acquire of who looks there. Whoever else does it stores the same. */
+	/* Release: pairs with the acquire of who looks there. All who do it store the same. */
 	frozenref__storeptr(leaf, (uintptr_t)first, release);
 }
 

@@ -55,6 +55,7 @@ build() { # configure argument...
 		echo "$*" >arguments
 	fi
 	# Were it made again only now, what that prints would be taken for programs.
+	# shellcheck disable=SC2086 # many words
 	logged $MAKE Makefile || return
 	programs=$($MAKE -s --no-print-directory list-unit-programs) && [ -n "$programs" ] || return
 	# shellcheck disable=SC2086 # many words

@@ -183,7 +183,7 @@ static void *look_all_the_time(void *arg)
 
 		if (object)
 			check_found(object);
-		if (i % (2 * PLACES) == 0)
+		if (i % (UINT64_C(2) * PLACES) == 0)
 			trim_race();
 	}
 	return NULL;

@@ -15,7 +15,8 @@
 #include "registry_fixture.h"
 
 /* What is counted at a time: so many slots, and their bytes. */
-enum { PIECE = 128, PIECE_BYTES = PIECE * (int)sizeof(struct frozenref_slot) };
+#define PIECE	    UINT64_C(128)
+#define PIECE_BYTES ((size_t)PIECE * sizeof(struct frozenref_slot))
 
 static char objects[8];
 static uint32_t purges;
@@ -485,7 +486,7 @@ static uint32_t stop;
 static void *insert_and_erase(void *reg)
 {
 	static uint32_t numbers;
-	uint64_t pfn = 1000 * (1 + frozenref__add32(&numbers, 1, relaxed));
+	uint64_t pfn = UINT64_C(1000) * (1 + frozenref__add32(&numbers, 1, relaxed));
 
 	for (uint64_t i = 0; !frozenref__load32(&stop, relaxed); i++) {
 		struct frozenref_slot *slot;
