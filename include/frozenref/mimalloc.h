@@ -224,21 +224,24 @@ enum {
 };
 
 /*
- * What every call needs comes first, in one cache line. The registries' leaves of slots are known
- * to a space by arrays of its own, which have all leaves of a zone of whatever size: an entry is
- * set when the first object is on one of a leaf's granules, and stays.
+ * What every call needs comes first, in one cache line. The registries' slots are known to a space
+ * by an array of its own, with an entry for each chunk of its addresses, small and large zone
+ * alike, whatever its size. An entry is set when the first object is in its chunk, and stays.
  */
 struct frozenref_mi_space {
-	uintptr_t first;   /* the small zone's first address; the large one lies behind it */
-	size_t zone_bytes; /* of each zone */
-	uintptr_t leaves[FROZENREF__MI_ZONES]; /* where the entry for the leaf of pfn 0 would be */
-	uint32_t small_shift;		       /* log2 of the small zone's granule */
-	uint32_t slot_shift; /* log2 of the bytes of a slot, the same in both zones */
-	uint32_t zone_shift; /* log2 of zone_bytes */
+	uintptr_t first;      /* the small zone's first address; the large one lies behind it */
+	size_t bytes;	      /* of both zones */
+	uintptr_t chunks;     /* where the entry for the chunk of address 0 would be */
+	uint32_t slot_shift;  /* log2 of the bytes of a slot, the same in both zones */
+	uint32_t zone_shift;  /* log2 of the bytes of a zone */
+	uint32_t small_shift; /* log2 of the small zone's granule */
 	uint32_t flags;
 	size_t heaps; /* where a thread's table of heaps has those of this space, in bytes */
 	struct frozenref_registry *registries[FROZENREF__MI_ZONES];
 };
+
+/* Slots of a chunk lie in one leaf: of 65,536 granules, and the smallest ones have 16 bytes. */
+#define FROZENREF__MI_CHUNK_SHIFT 20
 
 #define FROZENREF__MI_LARGE_SHIFT 12
 
@@ -262,7 +265,7 @@ FROZENREF__API void frozenref__mi_end(struct frozenref_mi_space *space, struct f
 FROZENREF__HELPER bool frozenref__mi_is_inside(const struct frozenref_mi_space *space,
 					       const void *address)
 {
-	return ((uintptr_t)address - space->first) >> space->zone_shift < FROZENREF__MI_ZONES;
+	return (uintptr_t)address - space->first < space->bytes;
 }
 
 /* For an address in the space. */
@@ -279,50 +282,50 @@ FROZENREF__HELPER uint32_t frozenref__mi_shift(const struct frozenref_mi_space *
 	return FROZENREF__LIKELY(!zone) ? space->small_shift : FROZENREF__MI_LARGE_SHIFT;
 }
 
-/* Where the address is kept of the leaf that the slot of a granule in this zone is in. */
-FROZENREF__HELPER uintptr_t *frozenref__mi_leaf(uintptr_t leaves, uintptr_t pfn)
+/*
+ * The entry of the chunk that an address in the space lies in. Its low bits are log2 of the granule
+ * there, the others where the slot of pfn 0 would be, were it in a row with those of the chunk.
+ */
+FROZENREF__HELPER uintptr_t *frozenref__mi_chunk(const struct frozenref_mi_space *space,
+						 const void *address)
 {
-	return (uintptr_t *)(leaves + (pfn >> FROZENREF__LEAF_SHIFT) * sizeof(uintptr_t));
+	return (uintptr_t *)(space->chunks +
+			     ((uintptr_t)address >> FROZENREF__MI_CHUNK_SHIFT) * sizeof(uintptr_t));
 }
 
-/* The slot of a granule in the zone with these leaves, or NULL: never used. */
-FROZENREF__HELPER struct frozenref_slot *frozenref__mi_slot(uintptr_t leaves, uintptr_t pfn,
-							    uint32_t slot_shift)
-{
-	/* Acquire: pairs with the release that put it there. */
-	uintptr_t leaf = frozenref__loadptr(frozenref__mi_leaf(leaves, pfn), acquire);
-
-	if (FROZENREF__UNLIKELY(!leaf))
-		return NULL;
-	leaf += (pfn & ((1u << FROZENREF__LEAF_SHIFT) - 1)) << slot_shift;
-	/* Callers ask whether there is a slot; once is enough. */
-	if (!leaf)
-		__builtin_unreachable();
-	return (struct frozenref_slot *)leaf;
-}
+/* As many bits of an entry as a shift looks at. */
+# define FROZENREF__MI_CHUNK_BITS (sizeof(uintptr_t) * 8 - 1)
 
 /*
- * The slot of the granule that the address lies in, and the granule's first address; or NULL. The
- * zones are told apart by branches, which are foreseen: computing a zone's number first would make
- * all that follows wait for it.
+ * The slot of the granule that an address in the space lies in, and the granule's first address; or
+ * NULL: there never was an object in the chunk. Without a branch between the zones, as nobody can
+ * foresee which one an address is of.
  */
+FROZENREF__HELPER struct frozenref_slot *frozenref__mi_slot(const struct frozenref_mi_space *space,
+							    const void *address,
+							    uint32_t slot_shift, void **granule)
+{
+	/* Acquire: pairs with the release that put it there. */
+	uintptr_t chunk = frozenref__loadptr(frozenref__mi_chunk(space, address), acquire);
+	uintptr_t pfn = (uintptr_t)address >> (chunk & FROZENREF__MI_CHUNK_BITS);
+	uintptr_t slot = (chunk & ~FROZENREF__MI_CHUNK_BITS) + (pfn << slot_shift);
+
+	if (FROZENREF__UNLIKELY(!chunk))
+		return NULL;
+	*granule = (void *)(pfn << (chunk & FROZENREF__MI_CHUNK_BITS));
+	/* Callers ask whether there is a slot; once is enough. */
+	if (!slot)
+		__builtin_unreachable();
+	return (struct frozenref_slot *)slot;
+}
+
+/* The same for any address. */
 FROZENREF__HELPER struct frozenref_slot *frozenref__mi_find(const struct frozenref_mi_space *space,
 							    const void *address, void **granule)
 {
-	uintptr_t offset = (uintptr_t)address - space->first;
-	uintptr_t leaves = space->leaves[FROZENREF__MI_SMALL];
-	uint32_t shift = space->small_shift;
-	uintptr_t pfn;
-
-	if (FROZENREF__UNLIKELY(offset >= space->zone_bytes)) {
-		if (FROZENREF__UNLIKELY(offset - space->zone_bytes >= space->zone_bytes))
-			return NULL;
-		leaves = space->leaves[FROZENREF__MI_LARGE];
-		shift = FROZENREF__MI_LARGE_SHIFT;
-	}
-	pfn = (uintptr_t)address >> shift;
-	*granule = (void *)(pfn << shift);
-	return frozenref__mi_slot(leaves, pfn, space->slot_shift);
+	if (FROZENREF__UNLIKELY(!frozenref__mi_is_inside(space, address)))
+		return NULL;
+	return frozenref__mi_slot(space, address, space->slot_shift, granule);
 }
 
 FROZENREF__MI_INLINE void *frozenref_mi_try_get(struct frozenref_mi_space *space,

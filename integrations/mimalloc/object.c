@@ -16,6 +16,8 @@
 #include "space.h"
 #include "table.h"
 
+#define CHUNK_BYTES ((uintptr_t)1 << FROZENREF__MI_CHUNK_SHIFT)
+
 /* What is asked of mimalloc. */
 struct request {
 	unsigned zone;
@@ -83,32 +85,35 @@ static void *get_block(const struct space *space, const struct request *request)
 	return NULL;
 }
 
-/* Lets the inline functions know where the slots of this pfn's leaf are. */
-static FROZENREF__COLD void show_leaf(struct frozenref_registry *reg, uintptr_t pfn,
-				      uintptr_t *leaf)
+/* Lets the inline functions know where the slots of this chunk are. */
+static FROZENREF__COLD void show_chunk(struct space *space, unsigned zone, uintptr_t address,
+				       uintptr_t *chunk)
 {
-	const struct frozenref_slot *first =
-		frozenref__table_slot(&reg->table, pfn & ~(uintptr_t)(LEAF_SLOTS - 1));
+	uintptr_t shift = frozenref__mi_shift(&space->head, zone);
+	uintptr_t pfn = address >> shift;
+	uintptr_t slot =
+		(uintptr_t)frozenref__table_slot(&space->head.registries[zone]->table, pfn);
 
 	/* Release: pairs with the acquire of who looks there. All who do it store the same. */
-	frozenref__storeptr(leaf, (uintptr_t)first, release);
+	frozenref__storeptr(chunk, (slot - (pfn << space->head.slot_shift)) | shift, release);
 }
 
 /* Takes a block's slots: 0, -ENOMEM, or -EEXIST. */
 static int take(struct space *space, unsigned zone, uintptr_t pfn, size_t npages, void *block)
 {
-	struct frozenref_registry *reg = space->head.registries[zone];
-	int err = frozenref__registry_own(reg, pfn, npages, block);
-	uintptr_t last = pfn + npages - 1;
+	int err = frozenref__registry_own(space->head.registries[zone], pfn, npages, block);
+	uint32_t shift = frozenref__mi_shift(&space->head, zone);
+	uintptr_t address = (uintptr_t)block;
+	uintptr_t last = address + ((uintptr_t)npages << shift) - 1;
 
 	if (err)
 		return err;
-	/* From the first pfn of each leaf to that of the next. */
-	for (; pfn <= last; pfn = (pfn | (LEAF_SLOTS - 1)) + 1) {
-		uintptr_t *leaf = frozenref__mi_leaf(space->head.leaves[zone], pfn);
+	address &= ~(CHUNK_BYTES - 1);
+	for (; address <= last; address += CHUNK_BYTES) {
+		uintptr_t *chunk = frozenref__mi_chunk(&space->head, (void *)address);
 
-		if (!frozenref__loadptr(leaf, relaxed))
-			show_leaf(reg, pfn, leaf);
+		if (!frozenref__loadptr(chunk, relaxed))
+			show_chunk(space, zone, address, chunk);
 	}
 	return 0;
 }
@@ -168,6 +173,7 @@ FROZENREF__HELPER void *allocate_one(struct space *space, unsigned zone, bool ze
 {
 	mi_heap_t *heap = existing_heap_of(space, zone);
 	struct frozenref_slot *slot;
+	void *granule;
 	void *block;
 
 	if (FROZENREF__UNLIKELY(!heap))
@@ -178,8 +184,7 @@ FROZENREF__HELPER void *allocate_one(struct space *space, unsigned zone, bool ze
 	if (FROZENREF__UNLIKELY(!is_in_place(space, zone, block)))
 		return take_first(space, zone, block, zero);
 	BLOCK_COMES(block);
-	slot = frozenref__mi_slot(space->head.leaves[zone],
-				  (uintptr_t)block >> frozenref__mi_shift(&space->head, zone), 4);
+	slot = frozenref__mi_slot(&space->head, block, 4, &granule);
 	if (FROZENREF__LIKELY(slot && owned_take_again(slot)))
 		return block;
 	return take_first(space, zone, block, zero);

@@ -80,17 +80,13 @@ static bool freed_memory_stays_readable(struct space *space)
 
 /* --------------------------------------------------------------------------- create and destroy */
 
-/* Ranges are aligned so that a zone begins with a leaf, or lies in one. */
-static int make_leaves(struct space *space, unsigned zone, unsigned shift)
+static int make_chunks(struct space *space)
 {
-	unsigned leaf_shift = shift + FROZENREF__LEAF_SHIFT;
-	size_t n = space->head.zone_bytes >> leaf_shift;
-
-	space->leaves[zone] = calloc(n ? n : 1, sizeof(uintptr_t));
-	if (!space->leaves[zone])
+	space->chunks = calloc(space->head.bytes >> FROZENREF__MI_CHUNK_SHIFT, sizeof(uintptr_t));
+	if (!space->chunks)
 		return -ENOMEM;
-	space->head.leaves[zone] = (uintptr_t)space->leaves[zone] -
-				   (space->one[zone].first >> leaf_shift) * sizeof(uintptr_t);
+	space->head.chunks = (uintptr_t)space->chunks -
+			     (space->head.first >> FROZENREF__MI_CHUNK_SHIFT) * sizeof(uintptr_t);
 	return 0;
 }
 
@@ -109,7 +105,7 @@ static int make_registry(struct space *space, unsigned zone, unsigned shift)
 	if (err)
 		return err;
 	frozenref__registry_make_owned(space->head.registries[zone]);
-	return make_leaves(space, zone, shift);
+	return 0;
 }
 
 /* What there is of a space, which has no objects. */
@@ -121,8 +117,8 @@ static void take_apart(struct space *space)
 		/* Somebody came in after all: better to lose all of it than what he is using. */
 		if (reg && frozenref_registry_destroy(reg) != 0)
 			return;
-		free(space->leaves[zone]);
 	}
+	free(space->chunks);
 	frozenref__mi_deferred_destroy(space);
 	if (space->range)
 		frozenref__mi_range_park(space->range);
@@ -135,8 +131,8 @@ static void know_beforehand(struct space *space)
 		struct one_granule *one = &space->one[zone];
 
 		one->granule = (size_t)1 << frozenref__mi_shift(&space->head, zone);
-		one->first = space->head.first + zone * space->head.zone_bytes;
-		one->misplaced = ~(space->head.zone_bytes - one->granule);
+		one->first = space->head.first + zone * zone_bytes(space);
+		one->misplaced = ~(zone_bytes(space) - one->granule);
 		one->most = zone == SMALL && one->granule > SMALL_MAX ? SMALL_MAX : one->granule;
 		if (has_compact_slots(space))
 			one->sizes = zone == SMALL ? one->most : one->most - SMALL_MAX;
@@ -152,7 +148,7 @@ static int put_together(struct space *space, const struct frozenref_mi_space_con
 		return err;
 	space->head.first = space->range->first;
 	space->head.zone_shift = space->range->zone_shift;
-	space->head.zone_bytes = (size_t)1 << space->head.zone_shift;
+	space->head.bytes = ZONES * zone_bytes(space);
 	space->head.small_shift = config->granule_shift ? config->granule_shift : 6;
 	space->head.slot_shift = config->flags & FROZENREF_MI_PEEKABLE ? 5 : 4;
 	space->head.flags = config->flags;
@@ -163,6 +159,8 @@ static int put_together(struct space *space, const struct frozenref_mi_space_con
 	err = make_registry(space, SMALL, space->head.small_shift);
 	if (!err)
 		err = make_registry(space, LARGE, FROZENREF__MI_LARGE_SHIFT);
+	if (!err)
+		err = make_chunks(space);
 	if (!err && config->flags & FROZENREF_MI_DEFER)
 		err = frozenref__mi_deferred_init(space);
 	if (!err && config->flags & FROZENREF_MI_PEEKABLE && !freed_memory_stays_readable(space))

@@ -108,12 +108,17 @@ struct space {
 	void (*release)(void *object, void *arg);
 	void *arg;
 	struct deferred deferred;
-	uintptr_t *leaves[ZONES]; /* as in the head, from the zone's first on */
+	uintptr_t *chunks; /* as in the head, from the space's first on */
 };
 
 static inline struct space *space_of(struct frozenref_mi_space *space)
 {
 	return (struct space *)space;
+}
+
+static inline size_t zone_bytes(const struct space *space)
+{
+	return (size_t)1 << space->head.zone_shift;
 }
 
 static inline uintptr_t zone_first(const struct space *space, unsigned zone)

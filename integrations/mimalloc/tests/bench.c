@@ -25,13 +25,10 @@ struct setup {
 	struct frozenref_mi_space *space;
 	mi_arena_id_t arena; /* for heaps such as a space's */
 	size_t size;
-	uint64_t n;	   /* objects to look up */
-	void **objects;	   /* in the space */
-	frozenref_t *bare; /* a line apart */
+	uint64_t n;	    /* objects to look up */
+	void **objects;	    /* in the space */
+	frozenref_t **bare; /* a line apart */
 };
-
-/* Of a line's size, so that the counters lie as far apart as those of 64-byte objects do not. */
-#define BARE_STRIDE (64 / sizeof(frozenref_t))
 
 static void check(const char *what, bool good)
 {
@@ -97,8 +94,9 @@ BENCH_LOOP(whole_life, struct setup, {
 	BENCH_REQUIRE(frozenref_mi_put(x->space, object));
 })
 
+/* Both sides have their addresses in a list, as programs have them somewhere. */
 BENCH_RANDOM_LOOP(counter, struct setup, {
-	frozenref_t *ref = &x->bare[bench_random(&random, x->n) * BARE_STRIDE];
+	frozenref_t *ref = x->bare[bench_random(&random, x->n)];
 
 	BENCH_REQUIRE(frozenref_try_get(ref));
 	BENCH_REQUIRE(!frozenref_put_and_lock(ref));
@@ -140,7 +138,8 @@ static void run_lives(struct bench *bench, struct setup *setup, double at_most, 
 						.targets = targets });
 }
 
-static void run_lookups(struct bench *bench, struct setup *setup, uint64_t n)
+static void run_lookups(struct bench *bench, struct setup *setup, const char *key,
+			const char *sizes, uint64_t n)
 {
 	const struct bench_case cases[] = {
 		{ "bare try_get, put", counter, setup, NULL },
@@ -150,13 +149,11 @@ static void run_lookups(struct bench *bench, struct setup *setup, uint64_t n)
 		{ "try_get, put by address", "bare try_get, put", 1.5 },
 		{ NULL, NULL, 0 },
 	};
-	char key[32];
 	char title[80];
 
 	setup->n = n;
-	(void)snprintf(key, sizeof(key), "lookup_%llu", (unsigned long long)n);
-	(void)snprintf(title, sizeof(title), "one of %llu objects of 64 bytes by its address",
-		       (unsigned long long)n);
+	(void)snprintf(title, sizeof(title), "one of %llu objects of %s bytes by its address",
+		       (unsigned long long)n, sizes);
 	bench_run(bench, &(struct bench_group){ .key = key,
 						.title = title,
 						.threads = 1,
@@ -248,17 +245,47 @@ static void keep(struct setup *setup, size_t size)
 	}
 }
 
-static void make_lookups(struct setup *setup, uint64_t n)
+enum { LOOKUPS = 10000, MIXED = 1000 };
+
+static void *make_live(struct frozenref_mi_space *space, size_t size)
 {
-	setup->objects = calloc(n, sizeof(*setup->objects));
-	setup->bare = calloc(n, 64);
-	check("calloc", setup->objects && setup->bare);
-	for (uint64_t i = 0; i < n; i++) {
-		setup->objects[i] = frozenref_mi_malloc(setup->space, 64);
-		check("frozenref_mi_malloc", setup->objects[i] != NULL);
-		frozenref_mi_unfreeze(setup->space, setup->objects[i], 1);
-		frozenref_unfreeze(&setup->bare[i * BARE_STRIDE], 1);
+	void *object = frozenref_mi_malloc(space, size);
+
+	check("frozenref_mi_malloc", object != NULL);
+	frozenref_mi_unfreeze(space, object, 1);
+	return object;
+}
+
+static void make_bare(struct setup *setup)
+{
+	const size_t stride = 64 / sizeof(frozenref_t);
+	frozenref_t *counters = calloc(LOOKUPS, 64);
+
+	setup->bare = calloc(LOOKUPS, sizeof(*setup->bare));
+	check("calloc", setup->bare && counters);
+	for (unsigned i = 0; i < LOOKUPS; i++) {
+		setup->bare[i] = &counters[i * stride];
+		frozenref_unfreeze(setup->bare[i], 1);
 	}
+}
+
+static void run_all_lookups(struct bench *bench, struct setup *setup)
+{
+	static void *small[LOOKUPS];
+	static void *mixed[MIXED];
+	uint64_t random = 1;
+
+	make_bare(setup);
+	for (unsigned i = 0; i < LOOKUPS; i++)
+		small[i] = make_live(setup->space, 64);
+	for (unsigned i = 0; i < MIXED; i++)
+		mixed[i] = make_live(setup->space, bench_random(&random, 2) ? 64 : 4096);
+	setup->objects = small;
+	run_lookups(bench, setup, "lookup_1", "64", 1);
+	run_lookups(bench, setup, "lookup_100", "64", 100);
+	run_lookups(bench, setup, "lookup_10000", "64", LOOKUPS);
+	setup->objects = mixed;
+	run_lookups(bench, setup, "lookup_mixed", "64 or 4,096", MIXED);
 }
 
 int main(int argc, char **argv)
@@ -275,10 +302,7 @@ int main(int argc, char **argv)
 		keep(&setup, 4096);
 		run_lives(bench, &setup, 1.3, threads);
 	}
-	make_lookups(&setup, 10000);
-	run_lookups(bench, &setup, 1);
-	run_lookups(bench, &setup, 100);
-	run_lookups(bench, &setup, 10000);
+	run_all_lookups(bench, &setup);
 	show_memory(64, 40);
 	show_memory(4096, 2);
 	return bench_finish(bench);

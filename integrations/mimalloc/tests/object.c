@@ -90,6 +90,45 @@ Test(mi_object, small_granules_of_every_size)
 	}
 }
 
+/* Where one chunk of addresses ends and the next one has slots of its own. */
+Test(mi_object, across_chunks_of_every_granule)
+{
+	enum { COUNT = 12000, KINDS = 2 * 9 };
+	static unsigned char *objects[COUNT];
+
+	for (unsigned kind = 0; kind < KINDS; kind++) {
+		struct frozenref_mi_space_config config = default_config();
+		struct frozenref_mi_space *space;
+		uintptr_t first = UINTPTR_MAX;
+		uintptr_t last = 0;
+
+		config.granule_shift = 4 + kind / 2;
+		config.flags = kind % 2 ? FROZENREF_MI_PEEKABLE : 0;
+		space = make_space(&config);
+		for (unsigned i = 0; i < COUNT; i++) {
+			uintptr_t at;
+
+			objects[i] = make_object(space, i % 1000 ? i % 500 + 1 : 30000, 2);
+			at = (uintptr_t)objects[i];
+			if (i % 1000 && at < first)
+				first = at;
+			if (i % 1000 && at > last)
+				last = at;
+		}
+		cr_assert(last - first > MIB);
+		for (unsigned i = 0; i < COUNT; i++) {
+			unsigned char *end = objects[i] + (i % 1000 ? i % 500 : 29999);
+
+			cr_assert(frozenref_mi_try_get(space, end) == objects[i]);
+			cr_assert(frozenref_mi_count(space, objects[i]) == 3);
+			cr_assert(!frozenref_mi_put(space, objects[i]));
+			cr_assert(!frozenref_mi_put(space, objects[i]));
+			cr_assert(frozenref_mi_put(space, objects[i]));
+		}
+		assert_destroys(space);
+	}
+}
+
 #if SIZE_MAX > UINT32_MAX
 
 /* A leaf of slots has 256 MiB of the large zone, so this object's tails are in several. */
@@ -117,7 +156,7 @@ Test(mi_object, across_leaves)
 	assert_destroys(space);
 }
 
-/* More granules than the window of a registry shows: the space knows its leaves by itself. */
+/* More granules than the window of a registry shows: the space knows its slots by itself. */
 Test(mi_object, large_zones)
 {
 	enum { COUNT = 10000 };
@@ -137,8 +176,8 @@ Test(mi_object, large_zones)
 		cr_assert(frozenref_mi_put(space, objects[i]));
 	for (int i = 0; i < 1000000; i++) {
 		random = random * UINT64_C(6364136223846793005) + 1442695040888963407u;
-		cr_assert(!frozenref_mi_try_get(
-			space, (void *)(space->first + (random >> 13) % (2 * space->zone_bytes))));
+		cr_assert(!frozenref_mi_try_get(space, (void *)(space->first +
+								(random >> 13) % space->bytes)));
 	}
 	assert_destroys(space);
 }
