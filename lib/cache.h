@@ -213,8 +213,11 @@ uint32_t frozenref__slabs_take(struct cache *cache, void **objects, uint32_t n);
 /* Locked: puts free objects back. */
 void frozenref__slabs_give(struct cache *cache, void *const *objects, uint32_t n);
 
-/* Memory and constructors for one more slab, which is busy then: its number, or 0. */
-uint32_t frozenref__slabs_construct(struct cache *cache);
+/*
+ * Memory and constructors for one more slab, which is busy then: its number; or 0, if objects have
+ * become free meanwhile. False: there is no memory, no slab left, or a constructor failed.
+ */
+bool frozenref__slabs_construct(struct cache *cache, uint32_t *number);
 /* Locked: its objects are free from now on. */
 void frozenref__slabs_add(struct cache *cache, uint32_t number);
 /* Gives slabs without an allocated object back, and returns the bytes. Runs destructors. */

@@ -20,8 +20,11 @@
 #define DEFAULT_PART	  (sizeof(void *) > 4 ? 2048 : 16)
 /* More than that part, where there are addresses for 64 times as much. */
 #define DEFAULT_ENOUGH	  (UINT64_C(1) << 28)
-/* How often a thread looks whether another one has finished with a slab, before it gives up. */
-#define WAITS_MAX	  1000
+/*
+ * How often a thread looks whether another one has finished with a slab, before it gives up: for
+ * longer than the other one may have to wait for a processor.
+ */
+#define WAITS_MAX	  32768
 /* Areas grow by a quarter of what they are, but not by more: it would take long. */
 #define GROWTH_MAX	  ((size_t)1 << 22)
 #define WORD_BITS	  32
@@ -322,24 +325,29 @@ static uint32_t claim_absent(struct cache *cache)
 }
 
 /*
- * The same; where the only slab left is just being purged, that will be over soon. But it may be
- * that it never is: a child may lack the thread that does it, and a constructor may call.
+ * The same, where there is any; true as well, and no number, if objects are free by now, in slabs
+ * or in the depot: the caller is to look there. Another thread that populates the only slab left,
+ * or purges it, will soon be ready. But it may be that it never is: a child may lack the thread,
+ * and a constructor may call.
  */
-static uint32_t wait_for_absent(struct cache *cache)
+static bool wait_for_absent(struct cache *cache, uint32_t *number)
 {
 	for (unsigned waits = 0; waits < WAITS_MAX; waits++) {
-		uint32_t number;
-		uint32_t nr_busy;
+		bool any_free;
+		bool any_busy;
 
 		pthread_mutex_lock(cache->lock);
-		number = claim_absent(cache);
-		nr_busy = cache->nr_busy;
+		*number = claim_absent(cache);
+		any_free = cache->nr_free || cache->depot.rounds;
+		any_busy = cache->nr_busy;
 		pthread_mutex_unlock(cache->lock);
-		if (number || !nr_busy)
-			return number;
+		if (*number || any_free)
+			return true;
+		if (!any_busy)
+			return false;
 		FROZENREF__WAIT(waits);
 	}
-	return 0;
+	return false;
 }
 
 static void destruct(struct cache *cache, uint32_t number, uint32_t n)
@@ -409,24 +417,24 @@ static void add_absent(struct cache *cache, uint32_t number)
 	list_add(cache, &cache->absent, number);
 }
 
-uint32_t frozenref__slabs_construct(struct cache *cache)
+bool frozenref__slabs_construct(struct cache *cache, uint32_t *number)
 {
-	uint32_t number = wait_for_absent(cache);
-
-	if (!number)
-		return 0;
+	if (!wait_for_absent(cache, number))
+		return false;
+	if (!*number)
+		return true;
 	/* Pairs with the acquire fence of a peek that still reads what was here before a trim. */
 	if (cache->on_alloc & ON_PEEK)
 		frozenref__fence(release);
-	if (construct(cache, number) == 0) {
-		frozenref__cache_populated(cache, number);
-		return number;
+	if (construct(cache, *number) == 0) {
+		frozenref__cache_populated(cache, *number);
+		return true;
 	}
-	(void)purge_memory(cache, number);
+	(void)purge_memory(cache, *number);
 	pthread_mutex_lock(cache->lock);
-	add_absent(cache, number);
+	add_absent(cache, *number);
 	pthread_mutex_unlock(cache->lock);
-	return 0;
+	return false;
 }
 
 /* -------------------------------------------------------------------------------------- purging */

@@ -34,25 +34,30 @@ static void swap_magazines(struct thread_cache *own_cache)
 	own_cache->loaded = !own_cache->loaded;
 }
 
-/* Other than in a magazine: from the slabs, one at a time. */
+/* Without magazines: from the slabs, one at a time, where what is in the depot must go first. */
 static void *take_one(struct cache *cache)
 {
 	uint32_t number = 0;
 
-	do {
+	for (;;) {
 		void *object;
+		uint64_t rounds;
 		uint32_t n;
 
 		pthread_mutex_lock(cache->lock);
 		if (number)
 			frozenref__slabs_add(cache, number);
 		n = frozenref__slabs_take(cache, &object, 1);
+		rounds = cache->depot.rounds;
 		pthread_mutex_unlock(cache->lock);
 		if (n)
 			return object;
-		number = frozenref__slabs_construct(cache);
-	} while (number);
-	return NULL;
+		number = 0;
+		if (rounds)
+			frozenref__depot_flush(cache);
+		else if (!frozenref__slabs_construct(cache, &number))
+			return NULL;
+	}
 }
 
 /* A larger magazine than this one, if they have grown since it was made. */
@@ -105,14 +110,17 @@ static void reload(struct cache *cache, struct thread_cache *own_cache)
 
 /*
  * A slab more, and objects of it: before anybody else can have them, or a trim in a loop could take
- * each away. Its constructors may have used the cache, and the magazines are no more as they were.
+ * each away. Or no slab more, but there is something to reload from. Its constructors may have used
+ * the cache, and the magazines are no more as they were.
  */
 static bool populate(struct cache *cache, struct thread_cache *own_cache)
 {
-	uint32_t number = frozenref__slabs_construct(cache);
+	uint32_t number;
 
-	if (!number)
+	if (!frozenref__slabs_construct(cache, &number))
 		return false;
+	if (!number)
+		return true;
 	pthread_mutex_lock(cache->lock);
 	frozenref__slabs_add(cache, number);
 	if (!loaded(own_cache)->count)
@@ -134,10 +142,11 @@ static void *pop_loaded(struct cache *cache, struct thread_cache *own_cache)
 {
 	if (!loaded(own_cache)->count && previous(own_cache) && previous(own_cache)->count)
 		swap_magazines(own_cache);
-	if (!loaded(own_cache)->count)
+	while (!loaded(own_cache)->count) {
 		reload(cache, own_cache);
-	if (!loaded(own_cache)->count && !populate(cache, own_cache))
-		return NULL;
+		if (!loaded(own_cache)->count && !populate(cache, own_cache))
+			return NULL;
+	}
 	remember(cache, loaded(own_cache));
 	return pop(loaded(own_cache), loaded(own_cache)->count);
 }

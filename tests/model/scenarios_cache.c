@@ -28,6 +28,21 @@ static void setup_one(void)
 	things_are_set_up();
 }
 
+/* There is one for each thread, but the slab is not populated. */
+static void setup_absent(void)
+{
+	setup_things(0, 2);
+	model_assert(frozenref_cache_trim(thing_cache));
+	things_are_set_up();
+}
+
+/* The same, and the threads have no magazines, nor memory for them. */
+static void setup_absent_bare(void)
+{
+	make_thing_cache(0, 2);
+	things_are_set_up();
+}
+
 static void setup_handle(void)
 {
 	setup_live(0, 1);
@@ -118,6 +133,12 @@ static void alloc_free_1(void)
 static void alloc_2(void)
 {
 	(void)alloc_thing();
+}
+
+/* Not for want of memory: one of the objects is for this thread. */
+static void must_alloc(void)
+{
+	model_assert(alloc_thing());
 }
 
 /* ------------------------------------------------------------------------- late puts, and reuse */
@@ -239,12 +260,13 @@ static void free_and_trim_0(void)
 	trim_0();
 }
 
+/* The object is free, wherever the trim has it: so it can be had. */
 static void make_and_put_1(void)
 {
 	struct thing *it = make_thing(SECOND);
 
-	if (it)
-		(void)put_thing(it);
+	model_assert(it);
+	(void)put_thing(it);
 }
 
 /* -------------------------------------------------------------------------------------- handles */
@@ -339,6 +361,12 @@ const struct model_scenario model_scenarios_cache[] = {
 	{ .name = "cache-exchange-two", .about = "two allocs of what a free gives to the depot",
 	  .setup = setup_exchange_scarce, .thread = { free_first_0, alloc_free_1, alloc_2 },
 	  .check = check_things, .teardown = teardown_things, .quick = 1, .witnessed = 1 },
+	{ .name = "cache-first", .about = "two allocs where one populates the only slab for both",
+	  .setup = setup_absent, .thread = { must_alloc, must_alloc }, .check = check_things,
+	  .teardown = teardown_things, .quick = 1 },
+	{ .name = "cache-first-bare", .about = "the same without magazines",
+	  .setup = setup_absent_bare, .thread = { must_alloc, must_alloc },
+	  .check = check_things, .teardown = teardown_things, .quick = 1 },
 	{ .name = "cache-late-put", .about = "a put against reuse by who wins before it",
 	  .setup = setup_one, .thread = { put_0, revive_and_reuse_1 }, .check = check_things,
 	  .teardown = teardown_things, .quick = 1, .witnessed = 1 },

@@ -224,6 +224,33 @@ Test(cache_process, works_in_destructors_of_threads)
 	assert_destroys(late_cache);
 }
 
+enum { FEW = 200 };
+
+/* What a thread has freed is in the depot, but for its magazines: all threads can have it. */
+Test(cache_process, what_is_in_the_depot_can_be_had_without_magazines)
+{
+	struct frozenref_cache_config config = default_config();
+	struct object *objects[FEW];
+	pthread_key_t after;
+	pthread_t thread;
+
+	config.release = NULL;
+	config.max_objects = FEW;
+	late_cache = make_cache(&config);
+	cr_assert(pthread_key_create(&after, use_late) == 0);
+	for (unsigned i = 0; i < FEW; i++)
+		objects[i] = alloc_live(late_cache);
+	cr_assert(!frozenref_cache_alloc(late_cache) && errno == ENOMEM);
+	for (unsigned i = 0; i < FEW; i++)
+		cr_assert(frozenref_cache_put(late_cache, objects[i]));
+	cr_assert(stats_of(late_cache).objects_free == FEW);
+	/* It comes once more when its magazines are gone. */
+	cr_assert(pthread_create(&thread, NULL, exit_with_destructor, &after) == 0);
+	cr_assert(pthread_join(thread, NULL) == 0);
+	cr_assert(stats_of(late_cache).objects_free == FEW);
+	assert_destroys(late_cache);
+}
+
 /* ---------------------------------------------------------------------------------------- forks */
 
 struct busy {
@@ -280,4 +307,62 @@ Test(cache_process, goes_on_in_a_forked_child, .timeout = 600)
 	for (unsigned i = 0; i < 2; i++)
 		pthread_join(threads[i], NULL);
 	assert_destroys(busy.cache);
+}
+
+struct slow {
+	struct frozenref_cache *cache;
+	uint32_t entered;
+	uint32_t may_go;
+};
+
+static int construct_slowly(void *object, void *arg)
+{
+	struct slow *slow = arg;
+
+	(void)object;
+	frozenref__store32(&slow->entered, 1, release);
+	while (!frozenref__load32(&slow->may_go, acquire))
+		(void)sched_yield();
+	return 0;
+}
+
+static void *use_slowly(void *arg)
+{
+	struct slow *slow = arg;
+
+	cr_assert(frozenref_cache_put(slow->cache, alloc_live(slow->cache)));
+	return NULL;
+}
+
+/* The thread that would finish the only slab is not there; nor is a destroy kept from its work. */
+static int miss_the_slab(void *arg)
+{
+	struct slow *slow = arg;
+
+	errno = 0;
+	if (frozenref_cache_alloc(slow->cache) || errno != ENOMEM)
+		return 1;
+	return frozenref_cache_destroy(slow->cache) == 0 ? 0 : 2;
+}
+
+Test(cache_process, a_forked_child_does_not_wait_for_a_thread_that_it_lacks, .timeout = 600)
+{
+	struct frozenref_cache_config config = default_config();
+	struct slow slow = { .cache = NULL };
+	pthread_t thread;
+	int result;
+
+	config.release = NULL;
+	config.max_objects = 1;
+	config.ctor = construct_slowly;
+	config.arg = &slow;
+	slow.cache = make_cache(&config);
+	cr_assert(pthread_create(&thread, NULL, use_slowly, &slow) == 0);
+	while (!frozenref__load32(&slow.entered, acquire))
+		(void)sched_yield();
+	result = run_in_child(miss_the_slab, &slow);
+	cr_assert(result == 0, "result %d", result);
+	frozenref__store32(&slow.may_go, 1, release);
+	cr_assert(pthread_join(thread, NULL) == 0);
+	assert_destroys(slow.cache);
 }
