@@ -15,16 +15,16 @@
 #include "../../lib/registry.h"
 #include "scenario.h"
 
-enum { BLOCKS = 3, GRANULE_SHIFT = 6, DEAD = 0, FIRST, SECOND, THIRD };
+enum { BLOCKS = 3, GRANULE_SHIFT = 6, ZONE_SHIFT = 8, DEAD = 0, FIRST, SECOND, THIRD };
 
 struct block {
 	int payload;
 	char rest[(1 << GRANULE_SHIFT) - sizeof(int)];
 };
 
-static _Alignas(256) struct block blocks[BLOCKS];
+static _Alignas(1 << ZONE_SHIFT) struct block blocks[BLOCKS];
 static uint32_t is_free[BLOCKS]; /* the allocator's */
-static uintptr_t leaf_entry;
+static uintptr_t chunk_entry;
 static struct frozenref_mi_space space;
 static struct frozenref_registry *reg;
 static struct frozenref_slot *slots; /* the first block's */
@@ -257,17 +257,18 @@ static void setup(unsigned flags, uint64_t npages)
 	frozenref__registry_make_owned(reg);
 	model_assert(frozenref__registry_own(reg, pfn_of(blocks), npages, blocks) == 0);
 	slots = frozenref_registry_slot(reg, pfn_of(blocks));
-	leaf_entry = (uintptr_t)leaf_slots(&reg->table, slot_leaf(&reg->table, slots));
+	chunk_entry = ((uintptr_t)slots - ((uintptr_t)pfn_of(blocks) << reg->table.slot_shift)) |
+		      GRANULE_SHIFT;
 	space = (struct frozenref_mi_space){
 		.first = (uintptr_t)blocks,
-		.zone_bytes = sizeof(blocks),
-		.small_shift = GRANULE_SHIFT,
+		.bytes = sizeof(blocks),
+		.chunks = (uintptr_t)&chunk_entry -
+			  ((uintptr_t)blocks >> FROZENREF__MI_CHUNK_SHIFT) * sizeof(chunk_entry),
 		.slot_shift = reg->table.slot_shift,
+		.zone_shift = ZONE_SHIFT,
+		.small_shift = GRANULE_SHIFT,
 		.registries = { reg, reg },
 	};
-	space.leaves[FROZENREF__MI_SMALL] =
-		(uintptr_t)&leaf_entry -
-		(uintptr_t)(pfn_of(blocks) >> FROZENREF__LEAF_SHIFT) * sizeof(leaf_entry);
 	memset(blocks, 0, sizeof(blocks));
 	memset(is_free, 0, sizeof(is_free));
 	blocks[0].payload = FIRST;
