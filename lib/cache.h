@@ -66,7 +66,7 @@ struct thread_cache {
 	struct thread_cache *next_of_thread;
 };
 
-/* Full magazines, some of them less than full, and empty ones. */
+/* Full magazines, and empty ones. */
 struct depot {
 	struct magazine *full;
 	struct magazine *empty;
@@ -178,6 +178,12 @@ static inline uintptr_t object_in_slab(const struct cache *cache, uint32_t numbe
 static inline uint32_t slab_objects(const struct cache *cache, uint32_t number)
 {
 	return number == cache->max_slabs ? cache->last_slab_objects : cache->head.per_slab;
+}
+
+/* For how many objects there are addresses. */
+static inline uint64_t objects_max(const struct cache *cache)
+{
+	return (uint64_t)(cache->max_slabs - 1) * cache->head.per_slab + cache->last_slab_objects;
 }
 
 /* A number for each object, without gaps. */

@@ -289,8 +289,7 @@ void frozenref_cache_stats(struct frozenref_cache *head, struct frozenref_cache_
 	known.objects_free = cache->nr_free + cache->depot.rounds + usage.rounds;
 	known.objects =
 		cache->nr_objects > known.objects_free ? cache->nr_objects - known.objects_free : 0;
-	known.objects_max =
-		(uint64_t)(cache->max_slabs - 1) * head->per_slab + cache->last_slab_objects;
+	known.objects_max = objects_max(cache);
 	known.slabs = cache->nr_populated;
 	known.slabs_empty = cache->nr_empty;
 	known.slab_size = cache->slab_size;

@@ -141,11 +141,6 @@ static bool node_is_stable(const struct cache *cache, size_t offset)
 	return true;
 }
 
-static uint64_t objects_max(const struct frozenref_index_config *config)
-{
-	return (uint64_t)cache_of(config->cache)->max_slabs * config->cache->per_slab;
-}
-
 /* Fills in the defaults of what is checked here. */
 static int check_config(struct frozenref_index_config *config)
 {
@@ -168,7 +163,7 @@ static int check_config(struct frozenref_index_config *config)
 	if (config->max_buckets && config->max_buckets < config->initial_buckets)
 		return -EINVAL;
 	/* Walks number the objects in 32 bits. */
-	if (objects_max(config) >= UINT32_MAX)
+	if (objects_max(cache_of(config->cache)) >= UINT32_MAX)
 		return -EINVAL;
 	return 0;
 }
@@ -183,7 +178,7 @@ static uint32_t buckets_of_stripe(uint64_t buckets, uint32_t stripes)
 
 static uint64_t default_max_buckets(const struct frozenref_index_config *config)
 {
-	uint64_t buckets = objects_max(config) * 100 / config->load + 1;
+	uint64_t buckets = objects_max(cache_of(config->cache)) * 100 / config->load + 1;
 
 	return buckets < BUCKETS_MAX ? buckets : BUCKETS_MAX;
 }

@@ -42,11 +42,10 @@ void frozenref__magazine_empty(struct cache *cache, struct magazine *magazine)
 static uint32_t magazine_max(const struct cache *cache)
 {
 	uint32_t max = MAGAZINE_MAX / cache->head.stride;
-	uint64_t objects = (uint64_t)cache->max_slabs * cache->head.per_slab;
 
 	/* Where there are few objects, threads must not sit on many of them. */
-	if (max > objects / 64)
-		max = (uint32_t)(objects / 64);
+	if (max > objects_max(cache) / 64)
+		max = (uint32_t)(objects_max(cache) / 64);
 	if (max > ROUNDS_MAX)
 		max = ROUNDS_MAX;
 	return max ? max : 1;

@@ -251,6 +251,50 @@ Test(cache_process, what_is_in_the_depot_can_be_had_without_magazines)
 	assert_destroys(late_cache);
 }
 
+enum { IDLE = 8 };
+
+static struct {
+	struct frozenref_cache *cache;
+	uint32_t done;
+	uint32_t may_end;
+} idle;
+
+static void *use_one_and_stay(void *arg)
+{
+	cr_assert(frozenref_cache_put(idle.cache, alloc_live(idle.cache)));
+	(void)frozenref__add32(&idle.done, 1, release);
+	while (!frozenref__load32(&idle.may_end, acquire))
+		(void)sched_yield();
+	return arg;
+}
+
+/* A thread keeps two magazines, and where there are few objects they are small. */
+Test(cache_process, threads_leave_each_other_most_of_a_few_objects)
+{
+	struct frozenref_cache_config config = default_config();
+	struct object *objects[FEW];
+	pthread_t threads[IDLE];
+	unsigned n = 0;
+
+	config.release = NULL;
+	config.max_objects = FEW;
+	idle.cache = make_cache(&config);
+	for (unsigned i = 0; i < IDLE; i++)
+		cr_assert(pthread_create(&threads[i], NULL, use_one_and_stay, NULL) == 0);
+	while (frozenref__load32(&idle.done, acquire) < IDLE)
+		(void)sched_yield();
+	while (n < FEW && (objects[n] = frozenref_cache_alloc(idle.cache)))
+		frozenref_unfreeze(&objects[n++]->ref, 1);
+	/* Each has 2 of 64 parts at hand, at most. */
+	cr_assert(n >= FEW - IDLE * 2 * FEW / 64, "%u", n);
+	while (n)
+		cr_assert(frozenref_cache_put(idle.cache, objects[--n]));
+	frozenref__store32(&idle.may_end, 1, release);
+	for (unsigned i = 0; i < IDLE; i++)
+		cr_assert(pthread_join(threads[i], NULL) == 0);
+	assert_destroys(idle.cache);
+}
+
 /* ---------------------------------------------------------------------------------------- forks */
 
 struct busy {
