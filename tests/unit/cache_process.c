@@ -353,6 +353,8 @@ Test(cache_process, goes_on_in_a_forked_child, .timeout = 600)
 	assert_destroys(busy.cache);
 }
 
+/* ---------------------------------------------------------------------------------------- waits */
+
 struct slow {
 	struct frozenref_cache *cache;
 	uint32_t entered;
@@ -370,12 +372,66 @@ static int construct_slowly(void *object, void *arg)
 	return 0;
 }
 
+/* A cache of one object, of which a constructor takes until it is told to go on. */
+static void make_slow_cache(struct slow *slow)
+{
+	struct frozenref_cache_config config = default_config();
+
+	config.release = NULL;
+	config.max_objects = 1;
+	config.ctor = construct_slowly;
+	config.arg = slow;
+	slow->cache = make_cache(&config);
+}
+
 static void *use_slowly(void *arg)
 {
 	struct slow *slow = arg;
 
 	cr_assert(frozenref_cache_put(slow->cache, alloc_live(slow->cache)));
 	return NULL;
+}
+
+static pthread_t begin_slowly(struct slow *slow)
+{
+	pthread_t thread;
+
+	make_slow_cache(slow);
+	cr_assert(pthread_create(&thread, NULL, use_slowly, slow) == 0);
+	while (!frozenref__load32(&slow->entered, acquire))
+		(void)sched_yield();
+	return thread;
+}
+
+static void end_slowly(struct slow *slow, pthread_t thread)
+{
+	frozenref__store32(&slow->may_go, 1, release);
+	cr_assert(pthread_join(thread, NULL) == 0);
+	assert_destroys(slow->cache);
+}
+
+static void *wait_cancelled(void *arg)
+{
+	struct slow *slow = arg;
+
+	cr_assert(pthread_cancel(pthread_self()) == 0);
+	/* It waits for so long that it sleeps. */
+	cr_assert(!frozenref_cache_alloc(slow->cache));
+	return NULL;
+}
+
+/* A thread must not be lost where it waits, since others may be waiting for it. */
+Test(cache_process, no_thread_is_cancelled_where_it_waits, .timeout = 600)
+{
+	struct slow slow = { .cache = NULL };
+	pthread_t thread = begin_slowly(&slow);
+	pthread_t waiter;
+	void *result;
+
+	cr_assert(pthread_create(&waiter, NULL, wait_cancelled, &slow) == 0);
+	cr_assert(pthread_join(waiter, &result) == 0);
+	cr_assert(result == NULL);
+	end_slowly(&slow, thread);
 }
 
 /* The thread that would finish the only slab is not there; nor is a destroy kept from its work. */
@@ -391,22 +447,10 @@ static int miss_the_slab(void *arg)
 
 Test(cache_process, a_forked_child_does_not_wait_for_a_thread_that_it_lacks, .timeout = 600)
 {
-	struct frozenref_cache_config config = default_config();
 	struct slow slow = { .cache = NULL };
-	pthread_t thread;
-	int result;
+	pthread_t thread = begin_slowly(&slow);
+	int result = run_in_child(miss_the_slab, &slow);
 
-	config.release = NULL;
-	config.max_objects = 1;
-	config.ctor = construct_slowly;
-	config.arg = &slow;
-	slow.cache = make_cache(&config);
-	cr_assert(pthread_create(&thread, NULL, use_slowly, &slow) == 0);
-	while (!frozenref__load32(&slow.entered, acquire))
-		(void)sched_yield();
-	result = run_in_child(miss_the_slab, &slow);
 	cr_assert(result == 0, "result %d", result);
-	frozenref__store32(&slow.may_go, 1, release);
-	cr_assert(pthread_join(thread, NULL) == 0);
-	assert_destroys(slow.cache);
+	end_slowly(&slow, thread);
 }
