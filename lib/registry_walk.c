@@ -98,13 +98,18 @@ uint64_t frozenref_registry_erase_range(struct frozenref_registry *reg, uint64_t
 	if (last > last_pfn(reg))
 		last = last_pfn(reg);
 	while (frozenref__next_slot(reg, &pfn, last, FROZENREF__SLOT_USED | FROZENREF__SLOT_TAIL)) {
-		struct frozenref_slot *head = frozenref_registry_slot(reg, pfn);
+		uint32_t flags;
+		const struct frozenref_slot *head = frozenref__find_head(reg, pfn, &flags);
 		uint64_t next = pfn + 1;
 		int err;
 
-		/* Past its other tails, as far as they can be seen before it is gone. */
+		/*
+		 * Past its other tails, as far as they can be seen before it is gone. By these
+		 * flags: the slot may be another range's tail by now, or claimed, and then its page
+		 * count is none.
+		 */
 		if (head)
-			next = frozenref_slot_pfn(reg, head) + frozenref_slot_npages(reg, head);
+			next = frozenref_slot_pfn(reg, head) + flags_pages(flags);
 		err = frozenref_registry_erase(reg, pfn);
 		erased += !err;
 		frozen += err == -EBUSY;

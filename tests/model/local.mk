@@ -41,6 +41,7 @@ tests_model_explore_SOURCES = \
 	tests/model/scenarios_peek.c \
 	tests/model/scenarios_registry.c \
 	tests/model/scenarios_trim.c \
+	tests/model/scenarios_walk.c \
 	tests/model/scenarios_zones.c \
 	tests/model/selftest.c \
 	tests/model/selftest.h \

@@ -41,10 +41,19 @@ static double seconds(void)
 /* ------------------------------------------------------------------------------------ scenarios */
 
 static const struct model_scenario *const tables[] = {
-	model_scenarios_ref,	model_scenarios_zones,	model_scenarios_registry,
-	model_scenarios_freeze, model_scenarios_growth, model_scenarios_handles,
-	model_scenarios_peek,	model_scenarios_trim,	model_scenarios_owned,
-	model_scenarios_index,	model_scenarios_cache,	NULL,
+	model_scenarios_ref,
+	model_scenarios_zones,
+	model_scenarios_registry,
+	model_scenarios_freeze,
+	model_scenarios_growth,
+	model_scenarios_handles,
+	model_scenarios_peek,
+	model_scenarios_trim,
+	model_scenarios_owned,
+	model_scenarios_walk,
+	model_scenarios_index,
+	model_scenarios_cache,
+	NULL,
 };
 
 /* By its name, with +hinted for hinted puts. */

@@ -50,6 +50,7 @@ extern const struct model_scenario model_scenarios_index[];
 extern const struct model_scenario model_scenarios_owned[];
 extern const struct model_scenario model_scenarios_peek[];
 extern const struct model_scenario model_scenarios_trim[];
+extern const struct model_scenario model_scenarios_walk[];
 
 /* No zones but live and frozen, told apart by the sign: set by a mutant. */
 extern bool model_sign_test;
