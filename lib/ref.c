@@ -2,10 +2,11 @@
 /*
  * The counter's cold half: what happens when the word after an add is not live, and misuse.
  *
- * Called by the inline functions of ref.h. Relies on atomic.h, write(2) and abort(3) only, so that
- * all of it may run in a signal handler. The zones are drawn at the top of ref.h.
+ * Called by the inline functions of ref.h. Relies on atomic.h, and for reports on write(2) and
+ * abort(3), so that all of it may run in a signal handler. The zones are drawn at the top of ref.h.
  */
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -193,12 +194,24 @@ static const char *describe(enum frozenref_misuse kind)
 	return "unknown misuse";
 }
 
+/* A write would end a thread that is cancelled, which may be in the midst of anything. */
+static void print(const struct line *line)
+{
+	int saved_errno = errno;
+	int state;
+
+	(void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+	/* One write, so that two threads' lines do not mix; there is nobody to tell if it fails. */
+	if (write(STDERR_FILENO, line->text, line->used) < 0)
+		errno = saved_errno;
+	(void)pthread_setcancelstate(state, &state);
+}
+
 static void default_handler(enum frozenref_misuse kind, const frozenref_t *ref, uint32_t word,
 			    void *arg)
 {
 	static uint32_t saturation_reported;
 	struct line line = { .used = 0 };
-	int saved_errno = errno;
 
 	(void)arg;
 	/* Relaxed: only the number of reports depends on it. */
@@ -216,9 +229,7 @@ static void default_handler(enum frozenref_misuse kind, const frozenref_t *ref, 
 	append(&line, ", word ");
 	append_hex(&line, word);
 	append(&line, "\n");
-	/* One write, so that two threads' lines do not mix; there is nobody to tell if it fails. */
-	if (write(STDERR_FILENO, line.text, line.used) < 0)
-		errno = saved_errno;
+	print(&line);
 	if (kind != FROZENREF_MISUSE_SATURATED)
 		abort();
 }

@@ -142,8 +142,7 @@ typedef void frozenref_misuse_fn(enum frozenref_misuse kind, const frozenref_t *
 /*
  * Sets the handler for the whole process and returns the one before, with its argument in *old_arg
  * unless that is NULL. A NULL handler restores the default, which writes a line to stderr and
- * aborts; _SATURATED it reports once and goes on. Not for signal handlers: two callers wait for
- * each other.
+ * aborts; _SATURATED it reports once and goes on. Not for signal handlers: it may take memory.
  */
 FROZENREF__API frozenref_misuse_fn *frozenref_set_misuse_handler(frozenref_misuse_fn *handler,
 								 void *arg, void **old_arg);

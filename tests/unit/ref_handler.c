@@ -321,6 +321,33 @@ Test(ref_handler, default_reports_saturation_once_and_goes_on)
 	cr_assert(WIFEXITED(outcome.status) && WEXITSTATUS(outcome.status) == 0);
 }
 
+static void *get_cancelled(void *ref)
+{
+	(void)pthread_cancel(pthread_self());
+	frozenref_get(ref);
+	return ref;
+}
+
+static void saturate_in_cancelled_thread(frozenref_t *ref)
+{
+	pthread_t thread;
+	void *returned = NULL;
+
+	if (pthread_create(&thread, NULL, get_cancelled, ref) || pthread_join(thread, &returned) ||
+	    returned != ref)
+		_exit(1);
+}
+
+/* A get may be in the midst of what others wait for. */
+Test(ref_handler, default_does_not_end_a_thread_that_is_cancelled)
+{
+	frozenref_t ref = { .word = FROZENREF__SATURATED_FIRST - 1 };
+	struct outcome outcome = in_child(saturate_in_cancelled_thread, &ref);
+
+	assert_line_about(&outcome, "SATURATED", &ref, FROZENREF__SATURATED_FIRST - 1);
+	cr_assert(WIFEXITED(outcome.status) && WEXITSTATUS(outcome.status) == 0);
+}
+
 /* A kind from a newer header: said, not crashed on. */
 static void report_unknown(frozenref_t *ref)
 {

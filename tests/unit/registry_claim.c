@@ -94,6 +94,26 @@ Test(registry_claim, kept_is_an_object)
 			       FROZENREF__SLOT_USED | 1 << FROZENREF__SLOT_PAGES_SHIFT) == -EEXIST);
 }
 
+/* A thread that is cancelled has claimed 1, and waits: were it to end there, so would all inserts. */
+Test(registry_claim, is_not_left_by_who_is_cancelled)
+{
+	const struct timespec moment = { .tv_nsec = 20000000 };
+	struct frozenref_registry *reg = make_kept_registry();
+	struct insert insert = { .reg = reg, .npages = 2 };
+	struct frozenref_slot *slot = claim(reg, 2);
+	pthread_t thread;
+
+	cr_assert(pthread_create(&thread, NULL, insert_at_1, &insert) == 0);
+	while (frozenref_registry_state(reg, 1) == FROZENREF_EMPTY)
+		cr_assert(nanosleep(&moment, NULL) == 0);
+	cr_assert(pthread_cancel(thread) == 0);
+	cr_assert(nanosleep(&moment, NULL) == 0);
+	set_flags(slot, 0);
+	cr_assert(pthread_join(thread, NULL) == 0);
+	cr_assert(insert.done && insert.result == 0);
+	assert_state(reg, 1, FROZENREF_LIVE);
+}
+
 static int insert_around_2(void *arg)
 {
 	struct frozenref_registry *reg = arg;
