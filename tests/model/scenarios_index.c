@@ -146,6 +146,18 @@ static void setup_two_stripes(void)
 	items_are_set_up();
 }
 
+/* The same the other way round: A leads to B; a thread holds both, and another one A. */
+static void setup_two_stripes_a_first(void)
+{
+	setup_items(2, false);
+	make_item(1, B);
+	model_assert(insert(table, item[1]) == 0);
+	make_item(0, A);
+	model_assert(insert(table, item[0]) == 0);
+	frozenref_get(&item[0]->ref);
+	items_are_set_up();
+}
+
 static void setup_a_is_new(void)
 {
 	setup_items(1, false);
@@ -382,16 +394,39 @@ static void erase_a_1(void)
 	put_item(item[0]);
 }
 
+/* As erase_a_0(), but before that A gets another link. */
+static void erase_b_and_a_0(void)
+{
+	model_assert(frozenref_index_erase(table, item[1]) == 0);
+	put_item(item[1]);
+	erase_a_0();
+}
+
 /* Under another hash, as if its key had changed: in the other stripe. */
-static void move_a_1(void)
+static int insert_a_as_c(void)
 {
 	static const int key = C;
+	int err = frozenref_index_insert(table, hash_of(C), &key, item[0]);
 
-	notes.result[1] = frozenref_index_insert(table, hash_of(C), &key, item[0]);
-	if (notes.result[1] == 0)
+	if (err == 0)
 		model_witness();
 	else
-		model_assert(notes.result[1] == -EBUSY);
+		model_assert(err == -EBUSY);
+	return err;
+}
+
+static void move_a_1(void)
+{
+	notes.result[1] = insert_a_as_c();
+	put_item(item[0]);
+}
+
+/* Another thread may have been faster. */
+static void erase_and_move_a_0(void)
+{
+	notes.result[0] = frozenref_index_erase(table, item[0]);
+	if (notes.result[0] == 0)
+		model_assert(insert_a_as_c() == 0);
 	put_item(item[0]);
 }
 
@@ -456,6 +491,13 @@ static void check_evicted_once(void)
 	/* Whoever evicted it ended it. */
 	model_assert(notes.ended[1] == (unsigned)notes.result[1]);
 	model_assert(notes.ended[2] == (unsigned)notes.result[2]);
+}
+
+/* At least one of the two has erased A; and the other one, if it was in again. */
+static void check_moved(void)
+{
+	check_items();
+	model_assert(notes.result[0] == 0 || notes.result[1] == 0);
 }
 
 static void check_erased_once(void)
@@ -531,6 +573,12 @@ const struct model_scenario model_scenarios_index[] = {
 	{ .name = "index-move", .about = "an item taken out, and put in elsewhere by another thread",
 	  .setup = setup_two_stripes, .thread = { erase_a_0, move_a_1, look_for_b_2 },
 	  .check = check_b_found, .teardown = teardown_items, .quick = 1, .witnessed = 1 },
+	{ .name = "index-move-linked", .about = "the same, and before that its neighbour",
+	  .setup = setup_two_stripes_a_first, .thread = { erase_b_and_a_0, move_a_1 },
+	  .check = check_items, .teardown = teardown_items, .quick = 1, .witnessed = 1 },
+	{ .name = "index-move-erase", .about = "an item moved to another stripe, against an eraser",
+	  .setup = setup_two_stripes, .thread = { erase_and_move_a_0, erase_a_1 },
+	  .check = check_moved, .teardown = teardown_items, .quick = 1, .witnessed = 1 },
 	{ .name = NULL },
 };
 /* clang-format on */
