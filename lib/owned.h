@@ -55,11 +55,16 @@ static inline void owned_unfreeze(struct frozenref_slot *slot, uint32_t refs)
 	uint32_t flags = frozenref__load32(&slot->flags, relaxed);
 	uint32_t sequence = frozenref__load32(&slot->sequence, relaxed);
 
-	/* Relaxed: the word's release publishes it, to peeks. */
+	/* Relaxed: the flags' release publishes it, to peeks. */
 	frozenref__store32(&slot->sequence, next_number(sequence), relaxed);
-	frozenref_unfreeze(&slot->ref, refs);
-	/* Release: whoever finds the slot without BUSY finds the word live. */
+	/*
+	 * Before the word, behind which nothing may come: none of the references is the registry's,
+	 * so the object may end at once, and the slot be another owner's. A lookup that comes
+	 * between the two misses. Release: pairs with the acquire of peeks, which look at nothing
+	 * else.
+	 */
 	frozenref__store32(&slot->flags, flags & ~FROZENREF__SLOT_BUSY, release);
+	frozenref_unfreeze(&slot->ref, refs);
 }
 
 /*

@@ -100,7 +100,7 @@ static struct frozenref_slot *get_head(struct frozenref_registry *reg, uint64_t 
 			return NULL;
 		/*
 		 * It fails only if the flags have moved on since: a head that is neither erased nor
-		 * an owner's has a live word.
+		 * an owner's has a live word; or, in an owned registry, is about to have one.
 		 */
 		if (frozenref_try_get(&head->ref))
 			return head;

@@ -390,9 +390,12 @@ FROZENREF__MI_INLINE void frozenref_mi_unfreeze(struct frozenref_mi_space *space
 		frozenref__mi_unfreeze_slow(space, object, refs);
 		return;
 	}
+	/*
+	 * Before the word: behind that the object may end, and its granule be another's. Relaxed:
+	 * here flags are a hint, and the word's release publishes.
+	 */
+	frozenref__store32(&slot->flags, flags - FROZENREF__SLOT_BUSY, relaxed);
 	frozenref_unfreeze(&slot->ref, refs);
-	/* Release: who finds the slot without BUSY finds the word live. Nobody else writes it. */
-	frozenref__store32(&slot->flags, flags - FROZENREF__SLOT_BUSY, release);
 }
 
 FROZENREF__MI_INLINE bool frozenref_mi_put(struct frozenref_mi_space *space, void *object)

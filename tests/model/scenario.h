@@ -63,6 +63,7 @@ enum model_fault {
 	FAULT_PURGES_LATE,	 /* a leaf is opened again before it is purged */
 	FAULT_NO_FENCE,		 /* freed memory is taken without a release fence */
 	FAULT_FREES_FIRST,	 /* memory is freed before its slot is empty */
+	FAULT_WORD_FIRST,	 /* an owner publishes, and then marks that he has */
 };
 
 extern enum model_fault model_fault;

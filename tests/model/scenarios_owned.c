@@ -182,6 +182,32 @@ static void freeze_and_write_0(void)
 	frozenref_mi_unfreeze(&space, &blocks[0], 1);
 }
 
+/* Whose the one reference is, is settled elsewhere: whoever comes upon the object first takes it. */
+static void publish_0(void)
+{
+	uint32_t flags = frozenref__load32(&slots->flags, relaxed);
+
+	if (model_fault != FAULT_WORD_FIRST) {
+		frozenref_mi_unfreeze(&space, &blocks[0], 1);
+		return;
+	}
+	frozenref_unfreeze(&slots->ref, 1);
+	frozenref__store32(&slots->flags, flags & ~FROZENREF__SLOT_BUSY, release);
+}
+
+static void take_over_and_reuse_1(void)
+{
+	if (!frozenref_mi_try_get(&space, &blocks[0]))
+		return;
+	model_assert(model_read(&blocks[0].payload) == FIRST);
+	(void)frozenref_mi_put(&space, &blocks[0]);
+	(void)frozenref_mi_put(&space, &blocks[0]);
+	if (!get_block(&blocks[0]))
+		return;
+	model_witness();
+	make(&blocks[0], 1, SECOND);
+}
+
 /* Nobody else inserts: so this thread may trim, whatever lookups and late puts there are. */
 static void put_and_trim_0(void)
 {
@@ -297,12 +323,26 @@ static void setup_held(void)
 	frozenref_get(&slots->ref);
 }
 
-/* Slots of the usual size; and objects of two granules. */
+/* Slots of the usual size. */
 static void setup_usual(void)
 {
 	setup(0, 1);
 }
 
+/* It has an owner, who has filled it in. */
+static void setup_frozen(void)
+{
+	setup_one();
+	model_assert(frozenref_slot_freeze(reg, slots, 1));
+}
+
+static void setup_usual_frozen(void)
+{
+	setup_usual();
+	model_assert(frozenref_slot_freeze(reg, slots, 1));
+}
+
+/* Objects of two granules. */
 static void setup_two(void)
 {
 	setup(FROZENREF_REGISTRY_COMPACT, 2);
@@ -365,6 +405,12 @@ const struct model_scenario model_scenarios_owned[] = {
 	  .teardown = teardown, .quick = 1, .witnessed = 1, .tries = 2 },
 	{ .name = "owned-freeze", .about = "an owner who writes against lookup",
 	  .setup = setup_one, .thread = { freeze_and_write_0, look_up_2 },
+	  .check = check_blocks, .teardown = teardown, .quick = 1, .witnessed = 1, .tries = 2 },
+	{ .name = "owned-publish", .about = "unfreeze against who takes its reference over",
+	  .setup = setup_frozen, .thread = { publish_0, take_over_and_reuse_1 },
+	  .check = check_blocks, .teardown = teardown, .quick = 1, .witnessed = 1, .tries = 2 },
+	{ .name = "owned-publish-usual", .about = "the same with slots of the usual size",
+	  .setup = setup_usual_frozen, .thread = { publish_0, take_over_and_reuse_1 },
 	  .check = check_blocks, .teardown = teardown, .quick = 1, .witnessed = 1, .tries = 2 },
 	{ .name = "owned-tail", .about = "lookup of a tail whose head is reused by itself",
 	  .setup = setup_two, .thread = { put_and_reuse_head_0, look_up_tail_2 },

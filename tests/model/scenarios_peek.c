@@ -306,6 +306,14 @@ static void end_owned(void)
 	model_assert(frozenref_registry_destroy(reg) == 0);
 }
 
+static void write_owned_1(void)
+{
+	model_assert(model_calls.slot_freeze(reg, slots, 1));
+	fill(p.memory[0][0], SECOND);
+	owned_unfreeze(slots, 1);
+	model_witness();
+}
+
 static void put_owned_1(void)
 {
 	model_assert(frozenref_slot_put(reg, slots));
@@ -352,6 +360,9 @@ const struct model_scenario model_scenarios_peek[] = {
 	  .teardown = end_all, .quick = 1, .witnessed = 1 },
 	{ .name = "peek-owned", .about = "peek against the last put where nothing is erased",
 	  .setup = setup_owned, .thread = { peek_first_0, put_owned_1 },
+	  .teardown = end_owned, .quick = 1, .witnessed = 1 },
+	{ .name = "peek-owned-write", .about = "the same against an owner who freezes and writes",
+	  .setup = setup_owned, .thread = { peek_any_0, write_owned_1 },
 	  .teardown = end_owned, .quick = 1, .witnessed = 1 },
 	{ .name = "peek-call-free", .about = "peek's function against the last put",
 	  .setup = setup_function, .thread = { peek_first_0, erase_1 },
