@@ -45,11 +45,24 @@ static bool complete(struct range *range)
 		if (!mi_manage_os_memory_ex(first, bytes, false, false, true, -1, true,
 					    &range->arenas[zone]))
 			return false;
-#if HAVE_MI_HEAP_THEAP
-		range->heaps[zone] = mi_heap_new_in_arena(range->arenas[zone]);
-#endif
 		range->n_arenas++;
 	}
+	return true;
+}
+
+/* Where heaps are for all threads a range has one in each zone; false: no memory for them. */
+static bool make_heaps(struct range *range)
+{
+#if HAVE_MI_HEAP_THEAP
+	for (unsigned zone = 0; zone < ZONES; zone++) {
+		if (!range->heaps[zone])
+			range->heaps[zone] = mi_heap_new_in_arena(range->arenas[zone]);
+		if (!range->heaps[zone])
+			return false;
+	}
+#else
+	(void)range;
+#endif
 	return true;
 }
 
@@ -84,28 +97,21 @@ static void unreserve(struct range *range)
 			       (size_t)ZONES << range->zone_shift);
 }
 
-/* Under the lock. */
-static int make(unsigned zone_shift, struct range **made)
+/*
+ * Makes a range of an empty one, whole and in use. Or else it is parked if mimalloc knows anything
+ * of it, and empty as before if not. Under the lock.
+ */
+static bool make(struct range *range, unsigned zone_shift)
 {
-	struct range *range;
-	int err;
-
 	if (n_ranges == RANGES_MAX)
-		return -ENOMEM;
-	range = calloc(1, sizeof(*range));
-	if (!range)
-		return -ENOMEM;
+		return false;
 	range->zone_shift = zone_shift;
 	range->index = n_ranges;
-	err = reserve(range);
-	if (err) {
-		free(range);
-		return err;
-	}
+	if (reserve(range) != 0)
+		return false;
 	if (complete(range)) {
-		*made = range;
 		n_ranges++;
-		return 0;
+		return true;
 	}
 	if (range->n_arenas) {
 		/* mimalloc has half of it, and will have the rest when a space asks again. */
@@ -114,12 +120,14 @@ static int make(unsigned zone_shift, struct range **made)
 		n_ranges++;
 	} else {
 		unreserve(range);
-		free(range);
 	}
-	return -ENOMEM;
+	return false;
 }
 
-/* The smallest parked range that is large enough, out of the list; or NULL. Under the lock. */
+/*
+ * The smallest parked range that is large enough, and of which mimalloc has all by now, out of the
+ * list; or NULL. Under the lock.
+ */
 static struct range *unpark(unsigned zone_shift)
 {
 	struct range **best = NULL;
@@ -128,13 +136,30 @@ static struct range *unpark(unsigned zone_shift)
 	for (struct range **at = &parked; *at; at = &(*at)->next) {
 		if ((*at)->zone_shift < zone_shift)
 			continue;
-		if (!best || (*at)->zone_shift < (*best)->zone_shift)
+		if ((!best || (*at)->zone_shift < (*best)->zone_shift) && complete(*at))
 			best = at;
 	}
-	if (!best || !complete(*best))
+	if (!best)
 		return NULL;
 	range = *best;
 	*best = range->next;
+	return range;
+}
+
+/* A parked range, or the spare one, which is NULL afterwards if it has been made into one. */
+static struct range *take(unsigned zone_shift, struct range **spare)
+{
+	struct range *range;
+
+	lock_ranges();
+	range = unpark(zone_shift);
+	if (!range) {
+		if (make(*spare, zone_shift))
+			range = *spare;
+		if ((*spare)->n_arenas)
+			*spare = NULL;
+	}
+	unlock_ranges();
 	return range;
 }
 
@@ -143,15 +168,28 @@ int frozenref__mi_range_take(unsigned zone_shift, struct range **taken)
 	static const struct fork_steps steps = { lock_ranges, unlock_ranges, unlock_ranges };
 	/* Or a child could find the lock held by a thread that it does not have. */
 	int err = frozenref__watch_forks(FORK_RANGES, &steps);
+	struct range *range;
+	struct range *spare;
 
 	if (err)
 		return err;
-	lock_ranges();
-	*taken = unpark(zone_shift);
-	if (!*taken)
-		err = make(zone_shift, taken);
-	unlock_ranges();
-	return err;
+	/*
+	 * Memory is not allocated under the lock: mimalloc may run the program's deferred frees
+	 * then, and with them a release() that makes or destroys a space.
+	 */
+	spare = calloc(1, sizeof(*spare));
+	if (!spare)
+		return -ENOMEM;
+	range = take(zone_shift, &spare);
+	free(spare);
+	if (!range)
+		return -ENOMEM;
+	if (!make_heaps(range)) {
+		frozenref__mi_range_park(range);
+		return -ENOMEM;
+	}
+	*taken = range;
+	return 0;
 }
 
 void frozenref__mi_range_park(struct range *range)
