@@ -184,6 +184,8 @@ AC_DEFUN([FROZENREF_CHECK_MIMALLOC], [
 				[AC_DEFINE([HAVE_MI_HEAP_THEAP], [1],
 					[Define to 1 if any thread may allocate from a heap of mimalloc's.])])
 			AC_CHECK_FUNCS([__cxa_thread_atexit_impl])
+			AC_CHECK_DECLS([mi_option_guarded_sample_rate], [], [],
+				[[#include <mimalloc.h>]])
 		], [
 			AS_IF([test "$with_mimalloc" != auto],
 				[AC_MSG_ERROR([--with-mimalloc needs mimalloc 2.0.9 or later, found by pkg-config or by MIMALLOC_CFLAGS and MIMALLOC_LIBS: install it (Debian: libmimalloc-dev), or configure --without-mimalloc])])

@@ -21,6 +21,7 @@ integrations_mimalloc_libfrozenref_mimalloc_la_SOURCES = \
 	integrations/mimalloc/life.c \
 	integrations/mimalloc/object.c \
 	integrations/mimalloc/range.c \
+	integrations/mimalloc/readable.c \
 	integrations/mimalloc/space.c \
 	integrations/mimalloc/space.h \
 	integrations/mimalloc/symbols.c \

@@ -50,34 +50,6 @@ static unsigned zone_shift_for(size_t bytes)
 	return shift;
 }
 
-/* Finds out whether blocks are larger than what was asked for, by something of mimalloc's own. */
-static bool see_padding(const mi_heap_t *heap, const mi_heap_area_t *area, void *block, size_t size,
-			void *padded)
-{
-	(void)heap;
-	(void)block;
-	(void)size;
-	*(bool *)padded = area->full_block_size != area->block_size;
-	return false;
-}
-
-/*
- * Where mimalloc was built for debugging or hardening it makes freed memory inaccessible, and there
- * a peek would end the program. Such builds pad their blocks, too, and that can be seen.
- */
-static bool freed_memory_stays_readable(struct space *space)
-{
-	mi_heap_t *heap = heap_of(space, SMALL);
-	void *block = heap ? mi_heap_malloc(heap, 64) : NULL;
-	bool padded = true;
-
-	if (!block)
-		return false;
-	(void)mi_heap_visit_blocks(heap, false, see_padding, &padded);
-	mi_free(block);
-	return !padded;
-}
-
 /* --------------------------------------------------------------------------- create and destroy */
 
 static int make_chunks(struct space *space)
@@ -163,8 +135,8 @@ static int put_together(struct space *space, const struct frozenref_mi_space_con
 		err = make_chunks(space);
 	if (!err && config->flags & FROZENREF_MI_DEFER)
 		err = frozenref__mi_deferred_init(space);
-	if (!err && config->flags & FROZENREF_MI_PEEKABLE && !freed_memory_stays_readable(space))
-		err = -ENOTSUP;
+	if (!err && config->flags & FROZENREF_MI_PEEKABLE)
+		err = frozenref__mi_is_readable();
 	return err;
 }
 

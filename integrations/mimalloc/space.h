@@ -150,6 +150,9 @@ static inline mi_heap_t *heap_of(const struct space *space, unsigned zone)
 	return FROZENREF__LIKELY(heap) ? heap : frozenref__mi_heap_make(space->range, zone);
 }
 
+/* 0 if peeks may read what mimalloc has freed; or -ENOTSUP, or -ENOMEM: there is no telling. */
+int frozenref__mi_is_readable(void);
+
 /* The registries' release(), of an object that has no slot any more. */
 void frozenref__mi_ended(void *object, uint64_t pfn, uint64_t npages, void *arg);
 /* Runs the program's release(), and gives the memory back. */
