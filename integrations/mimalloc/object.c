@@ -161,10 +161,15 @@ static FROZENREF__COLD void *start_over(struct space *space, unsigned zone, bool
 static FROZENREF__COLD void *take_first(struct space *space, unsigned zone, void *block, bool zero)
 {
 	uintptr_t pfn = (uintptr_t)block >> frozenref__mi_shift(&space->head, zone);
+	int err = -ENOMEM;
 
-	if (block && is_in_place(space, zone, block) && take(space, zone, pfn, 1, block) == 0)
+	if (block && is_in_place(space, zone, block))
+		err = take(space, zone, pfn, 1, block);
+	if (!err)
 		return block;
-	mi_free(block);
+	/* As in allocate(): if its slot is taken the block is another object's again. */
+	if (err != -EEXIST)
+		mi_free(block);
 	return start_over(space, zone, zero);
 }
 
