@@ -3,9 +3,9 @@
  * The registries against mimalloc's heaps: what is live, frozen, queued, leaked, stray.
  *
  * Called by programs at a quiet point. Relies on the registries to know every object, and on
- * mi_heap_visit_blocks() for what can be compared with them: the calling thread's heaps. What
- * threads have left behind that are gone, and what others own, mimalloc does not show; their
- * objects are reported as the registries know them.
+ * mi_heap_visit_blocks() for what can be compared with them: the calling thread's heaps, or those of
+ * the space where heaps are for all threads. What threads have left behind that are gone, and what
+ * others own, is not shown otherwise; their objects are reported as the registries know them.
  *
  * Each area of a heap is gone through in step with the registry, both by rising addresses: a head
  * between two blocks has no block, and a block without a head in it has no object. What lies in no
@@ -197,7 +197,20 @@ static const struct area *find_area(const struct check *check, uintptr_t address
 		       compare_address);
 }
 
-/* Objects in heaps that could not be walked. */
+/*
+ * Of an object that is in no area. Where heaps are for all threads they have shown all their pages,
+ * and it was the last on one that is gone; or else it can be in a heap that could not be walked.
+ */
+static enum frozenref_mi_verdict verdict_of_unseen(const struct frozenref_slot *slot)
+{
+#if HAVE_MI_HEAP_THEAP
+	(void)slot;
+	return FROZENREF_MI_STRAY;
+#else
+	return verdict_of(slot);
+#endif
+}
+
 static void check_others(struct check *check, unsigned zone)
 {
 	uintptr_t from = zone_first(check->space, zone);
@@ -212,7 +225,7 @@ static void check_others(struct check *check, unsigned zone)
 
 		from = area ? area->end : at + object_size(check, slot);
 		if (!area)
-			say(check, (void *)at, object_size(check, slot), verdict_of(slot));
+			say(check, (void *)at, object_size(check, slot), verdict_of_unseen(slot));
 	}
 }
 
