@@ -6,8 +6,6 @@
  */
 #include <pthread.h>
 
-#include <mimalloc.h>
-
 #include "fixture.h"
 
 struct found {
@@ -61,7 +59,11 @@ Test(mi_check, every_object_is_told_once)
 	cr_assert(report.frozen == (COUNT + 2) / 3);
 	cr_assert(report.live == COUNT - (COUNT + 2) / 3);
 	cr_assert(report.heaps == 2);
-	cr_assert(report.blocks == COUNT, "%llu blocks", (unsigned long long)report.blocks);
+	/* mimalloc 3.0 and 3.1 do not show a heap's full pages. */
+	if (is_mimalloc_3_0_or_3_1())
+		cr_assert(report.blocks <= COUNT);
+	else
+		cr_assert(report.blocks == COUNT, "%llu", (unsigned long long)report.blocks);
 	assert_verdict(space, objects[0], FROZENREF_MI_FROZEN, 64);
 	assert_verdict(space, objects[1], FROZENREF_MI_LIVE, 64);
 	assert_verdict(space, objects[22], FROZENREF_MI_LIVE, 128);
@@ -88,28 +90,35 @@ Test(mi_check, arguments)
 /* Given to mi_free() behind the registry's back. */
 static void stray_of_size(size_t size, size_t granules)
 {
+	enum { OTHERS = 6, MANY = 3000 };
 	struct frozenref_mi_space *space = make_default_space();
-	void *before = make_object(space, size, 1);
-	void *object = make_object(space, size, 1);
-	void *after = make_object(space, size, 1);
+	void *others[OTHERS];
+	static void *many[MANY];
+	void *object;
 	struct frozenref_mi_report report;
 
+	/* Not alone on its page, and that not full: 3.0 and 3.1 do not show full pages. */
+	for (unsigned i = 0; i < OTHERS / 2; i++)
+		others[i] = make_object(space, size, 1);
+	object = make_object(space, size, 1);
+	for (unsigned i = OTHERS / 2; i < OTHERS; i++)
+		others[i] = make_object(space, size, 1);
 	assert_verdict(space, object, FROZENREF_MI_LIVE, granules);
 	mi_free(object);
 	report = report_on(space, 1);
-	cr_assert(report.stray == 1 && report.leaked == 0 && report.live == 2);
+	cr_assert(report.stray == 1 && report.leaked == 0 && report.live == OTHERS);
 	assert_verdict(space, object, FROZENREF_MI_STRAY, granules);
 	/* It never gets another object: the block comes back, and is passed over. */
-	for (unsigned i = 0; i < 3000; i++) {
-		void *other = frozenref_mi_malloc(space, size);
-
-		cr_assert(other != object);
-		frozenref_mi_free(space, other);
+	for (unsigned i = 0; i < MANY; i++) {
+		many[i] = frozenref_mi_malloc(space, size);
+		cr_assert(many[i] && many[i] != object);
 	}
-	assert_holds(space, 3, 0);
-	cr_assert(frozenref_mi_put(space, before));
+	for (unsigned i = 0; i < MANY; i++)
+		frozenref_mi_free(space, many[i]);
+	assert_holds(space, OTHERS + 1, 0);
 	cr_assert(frozenref_mi_put(space, object));
-	cr_assert(frozenref_mi_put(space, after));
+	for (unsigned i = 0; i < OTHERS; i++)
+		cr_assert(frozenref_mi_put(space, others[i]));
 	assert_destroys(space);
 }
 
@@ -142,7 +151,8 @@ Test(mi_check, leaked_block)
 	frozenref__registry_disown(reg, slot);
 	report = report_on(space, 1);
 	cr_assert(report.leaked == 1 && report.stray == 0 && report.live == 0);
-	assert_verdict(space, object, FROZENREF_MI_LEAKED, 64);
+	if (!has_padded_blocks())
+		assert_verdict(space, object, FROZENREF_MI_LEAKED, 64);
 	mi_free(object);
 	assert_destroys(space);
 }

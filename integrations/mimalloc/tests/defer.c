@@ -8,8 +8,6 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include <mimalloc.h>
-
 #include "fixture.h"
 
 static struct frozenref_mi_space *space;

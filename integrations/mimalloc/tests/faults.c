@@ -27,10 +27,14 @@ void *mmap(void *address, size_t size, int protection, int flags, int file, off_
 	return (void *)syscall(SYS_mmap, address, size, protection, flags, file, offset);
 }
 
-/* One more mapping each time, until a space with an object in each zone can be had. */
+/*
+ * One more mapping each time, until a space with an object in each zone can be had. The objects of
+ * mimalloc 3 are another matter: it follows a null pointer where its own map of pages cannot grow.
+ */
 Test(mi_faults, any_mapping_of_a_new_space_may_fail)
 {
 	struct frozenref_mi_space_config config = default_config();
+	unsigned at_least = is_mimalloc_3() ? 2 : 4;
 	unsigned failures = 0;
 
 	config.flags = FROZENREF_MI_DEFER;
@@ -42,6 +46,8 @@ Test(mi_faults, any_mapping_of_a_new_space_may_fail)
 
 		mappings_left = n;
 		err = frozenref_mi_space_create(&space, &config);
+		if (is_mimalloc_3())
+			mappings_left = -1;
 		if (!err) {
 			small = frozenref_mi_malloc(space, 64);
 			large = frozenref_mi_malloc(space, 5000);
@@ -60,7 +66,8 @@ Test(mi_faults, any_mapping_of_a_new_space_may_fail)
 			break;
 		failures++;
 	}
-	cr_assert(failures > 3 && refused > 3, "%u failures, %u refused", failures, refused);
+	cr_assert(failures >= at_least && refused >= at_least, "%u failures, %u refused", failures,
+		  refused);
 }
 
 /* Tables of slots cannot grow: NULL, and what mimalloc had given goes back to it. */

@@ -12,11 +12,37 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <mimalloc.h>
+
 #include <frozenref/mimalloc.h>
 
 #include "misuse.h"
 
 #define MIB ((size_t)1 << 20)
+
+/*
+ * Not all versions of mimalloc can do what others can: see frozenref-mimalloc(7). 2.0.9 calls itself
+ * 209, 3.1.5 is 315, 3.2.8 is 3208, and 3.4.3 is 30403.
+ */
+static inline bool is_mimalloc_3(void)
+{
+	return mi_version() >= 300;
+}
+
+static inline bool is_mimalloc_3_0_or_3_1(void)
+{
+	return mi_version() >= 300 && mi_version() < 320;
+}
+
+/* Built for debugging or hardening: blocks of whole granules are not on whole granules then. */
+static inline bool has_padded_blocks(void)
+{
+	void *block = mi_malloc(63);
+	bool is_padded = mi_usable_size(block) < 64;
+
+	mi_free(block);
+	return is_padded;
+}
 
 static struct {
 	unsigned times;
@@ -51,6 +77,19 @@ static inline struct frozenref_mi_space *make_space(const struct frozenref_mi_sp
 
 	cr_assert(err == 0, "create says %d", err);
 	cr_assert(space);
+	return space;
+}
+
+/* NULL where there are no peeks: on this machine, or with this build of mimalloc. */
+static inline struct frozenref_mi_space *
+make_peekable_space(struct frozenref_mi_space_config *config)
+{
+	struct frozenref_mi_space *space = NULL;
+	int err;
+
+	config->flags |= FROZENREF_MI_PEEKABLE;
+	err = frozenref_mi_space_create(&space, config);
+	cr_assert(err == 0 || err == -ENOTSUP, "create says %d", err);
 	return space;
 }
 
