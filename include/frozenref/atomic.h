@@ -72,9 +72,16 @@
 # define FROZENREF__AO_ADDPTR_relaxed   AO_fetch_and_add
 # define FROZENREF__AO_CASPTR_acq_rel   AO_fetch_compare_and_swap_full
 
-/* A read (write) barrier of libatomic_ops is the compiler's acquire (release) fence under gcc. */
+/*
+ * A read (write) barrier of libatomic_ops is the compiler's acquire (release) fence under gcc; but
+ * on ARM a write barrier orders stores alone, and a release fence what was read before them, too.
+ */
 # define FROZENREF__AO_FENCE_acquire AO_nop_read
-# define FROZENREF__AO_FENCE_release AO_nop_write
+# if defined(__arm__) || defined(__aarch64__)
+#  define FROZENREF__AO_FENCE_release AO_nop_full
+# else
+#  define FROZENREF__AO_FENCE_release AO_nop_write
+# endif
 
 # define frozenref__load32(p, order)     (FROZENREF__AO_LOAD32_##order(FROZENREF__AO32_CONST(p)))
 # define frozenref__store32(p, v, order) (FROZENREF__AO_STORE32_##order(FROZENREF__AO32(p), (v)))
