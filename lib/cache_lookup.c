@@ -267,14 +267,25 @@ size_t frozenref_cache_trim(struct frozenref_cache *head)
 	return frozenref__slabs_purge(cache);
 }
 
-static uint64_t committed(const struct cache *cache)
+#define AREAS 5
+
+/* Locked: what of the cache's range is committed. */
+static void copy_areas(const struct cache *cache, struct area *areas)
 {
-	const struct area *area[] = { &cache->objects, &cache->slabs, &cache->sequences,
-				      &cache->checks, &cache->generations };
+	areas[0] = cache->objects;
+	areas[1] = cache->slabs;
+	areas[2] = cache->sequences;
+	areas[3] = cache->checks;
+	areas[4] = cache->generations;
+}
+
+/* Without the lock: asking the system about gigabytes takes milliseconds. */
+static uint64_t resident(const struct area *areas)
+{
 	uint64_t bytes = 0;
 
-	for (size_t i = 0; i < sizeof(area) / sizeof(area[0]); i++)
-		bytes += frozenref__backend_resident((void *)area[i]->base, area[i]->committed);
+	for (size_t i = 0; i < AREAS; i++)
+		bytes += frozenref__backend_resident((void *)areas[i].base, areas[i].committed);
 	return bytes;
 }
 
@@ -283,6 +294,7 @@ void frozenref_cache_stats(struct frozenref_cache *head, struct frozenref_cache_
 	struct cache *cache = cache_of(head);
 	struct magazine_usage usage = frozenref__magazines_usage(cache);
 	struct frozenref_cache_stats known = FROZENREF_CACHE_STATS_INIT;
+	struct area areas[AREAS];
 
 	pthread_mutex_lock(cache->lock);
 	known.magazine_size = cache->magazine_size;
@@ -298,7 +310,8 @@ void frozenref_cache_stats(struct frozenref_cache *head, struct frozenref_cache_
 	known.exchanges = cache->exchanges;
 	known.contended = cache->contended;
 	known.bytes_reserved = cache->reserved;
-	known.bytes_resident = committed(cache);
+	copy_areas(cache, areas);
 	pthread_mutex_unlock(cache->lock);
+	known.bytes_resident = resident(areas);
 	frozenref__stats_write(stats, &known, sizeof(known));
 }
