@@ -353,6 +353,35 @@ Test(cache_process, goes_on_in_a_forked_child, .timeout = 600)
 	assert_destroys(busy.cache);
 }
 
+static struct {
+	struct frozenref_cache *cache;
+	unsigned times;
+} handled;
+
+/* So much that it takes locks. */
+static void handle_fork(void)
+{
+	use_briefly(handled.cache);
+	(void)frozenref_cache_trim(handled.cache);
+	use_briefly(handled.cache);
+	handled.times++;
+}
+
+static int count_handled(void *arg)
+{
+	return (int)*(unsigned *)arg;
+}
+
+/* Handlers that are registered after the library's find its locks free, whenever they are run. */
+Test(cache_process, handlers_of_forks_may_use_a_cache, .timeout = 600)
+{
+	handled.cache = make_plain_cache();
+	cr_assert(pthread_atfork(handle_fork, handle_fork, handle_fork) == 0);
+	cr_assert(run_in_child(count_handled, &handled.times) == 2);
+	cr_assert(handled.times == 2);
+	assert_destroys(handled.cache);
+}
+
 /* ---------------------------------------------------------------------------------------- waits */
 
 struct slow {
