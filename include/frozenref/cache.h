@@ -104,7 +104,7 @@ frozenref_cache_create(struct frozenref_cache **cache, const struct frozenref_ca
  * After every other call has returned. -EBUSY, and nothing is freed, while an object is allocated;
  * -EINVAL for NULL.
  */
-FROZENREF__API FROZENREF__MUST_CHECK int frozenref_cache_destroy(struct frozenref_cache *cache);
+FROZENREF__API int frozenref_cache_destroy(struct frozenref_cache *cache);
 
 /*
  * A frozen object, the caller's own; NULL with errno ENOMEM if there is no memory, max_objects are

@@ -79,7 +79,7 @@ frozenref_index_create(struct frozenref_index **index, const struct frozenref_in
  * After every other call has returned. -EBUSY, and nothing is freed, while an object is in it;
  * -EINVAL for NULL.
  */
-FROZENREF__API FROZENREF__MUST_CHECK int frozenref_index_destroy(struct frozenref_index *index);
+FROZENREF__API int frozenref_index_destroy(struct frozenref_index *index);
 
 /*
  * The object with this key, with a reference, or NULL: there is none, or its owner has it frozen.

@@ -92,8 +92,7 @@ frozenref_mi_space_create(struct frozenref_mi_space **space,
  * object exists; -EINVAL for NULL. mimalloc cannot take an arena back, so the range of addresses is
  * kept for the next space that it is large enough for.
  */
-FROZENREF__API FROZENREF__MUST_CHECK int
-frozenref_mi_space_destroy(struct frozenref_mi_space *space);
+FROZENREF__API int frozenref_mi_space_destroy(struct frozenref_mi_space *space);
 
 /* -- owning an object -- */
 

@@ -96,7 +96,7 @@ frozenref_registry_create(struct frozenref_registry **reg,
  * After every other call has returned. -EBUSY, and nothing is freed, while any pfn is not empty or
  * a release() has not returned; -EINVAL for NULL.
  */
-FROZENREF__API FROZENREF__MUST_CHECK int frozenref_registry_destroy(struct frozenref_registry *reg);
+FROZENREF__API int frozenref_registry_destroy(struct frozenref_registry *reg);
 
 /* -- publishing -- */
 
@@ -164,9 +164,9 @@ frozenref_registry_try_get_addr(struct frozenref_registry *reg, const void *addr
  * Looks n pfns up and fills in slots[], NULL for a miss; returns the number found. The slots' cache
  * lines are fetched ahead, which pays where they are not in the cache.
  */
-FROZENREF__API FROZENREF__MUST_CHECK size_t
-frozenref_registry_try_get_batch(struct frozenref_registry *reg, const uint64_t *pfns, size_t n,
-				 struct frozenref_slot **slots);
+FROZENREF__API size_t frozenref_registry_try_get_batch(struct frozenref_registry *reg,
+						       const uint64_t *pfns, size_t n,
+						       struct frozenref_slot **slots);
 
 /*
  * The next live object whose head lies in *pfn .. last, referenced, and *pfn moves past its end,
