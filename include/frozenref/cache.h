@@ -39,8 +39,8 @@ FROZENREF__BEGIN_DECLS
 
 struct frozenref_cache;
 
-#define FROZENREF_CACHE_OBJECT_MIN ((size_t)8)
-#define FROZENREF_CACHE_OBJECT_MAX ((size_t)1 << 20)
+#define FROZENREF_CACHE_OBJECT_MIN sizeof(frozenref_t)
+#define FROZENREF_CACHE_OBJECT_MAX (UINT32_C(1) << 20)
 
 /* Objects begin at multiples of 64 bytes: no two counters share a cache line. */
 #define FROZENREF_CACHE_PADDED	 1u

@@ -119,9 +119,10 @@ static void check_layout(size_t size, size_t align, unsigned flags)
 
 Test(cache, lays_objects_out)
 {
-	static const size_t sizes[] = { 8,	9,	12,	16,	 20,	       24,
-					40,	64,	100,	200,	 1000,	       4095,
-					4096,	5000,	9000,	17000,	 65536,	       70000,
+	static const size_t sizes[] = { 4,	7,	8,	9,	 12,
+					16,	20,	24,	40,	 64,
+					100,	200,	1000,	4095,	 4096,
+					5000,	9000,	17000,	65536,	 70000,
 					100000, 262144, 524289, 1 << 20, (1 << 20) - 5 };
 
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
