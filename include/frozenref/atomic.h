@@ -98,6 +98,8 @@
 
 # define frozenref__fence(order) (FROZENREF__AO_FENCE_##order())
 
+FROZENREF__BEGIN_DECLS
+
 /* AO_int_and does not return the old value; this is never on a hot path, so a loop will do. */
 # define FROZENREF__DEFINE_AND32(order)                                                            \
 	FROZENREF__HELPER uint32_t frozenref__and32_##order(uint32_t *p, uint32_t mask)            \
@@ -115,6 +117,8 @@
 
 FROZENREF__DEFINE_AND32(release)
 FROZENREF__DEFINE_AND32(acq_rel)
+
+FROZENREF__END_DECLS
 
 #else
 
@@ -180,6 +184,8 @@ FROZENREF__DEFINE_CAS(ptr, uintptr_t, acq_rel)
 
 /* ------------------------------------------------------------------------------------- copying */
 
+FROZENREF__BEGIN_DECLS
+
 #define FROZENREF__BLOCK_WORDS (16 / sizeof(uintptr_t))
 
 /*
@@ -229,5 +235,7 @@ FROZENREF__HELPER void frozenref__copy_words(void *to, const uintptr_t *from, si
 		from++;
 	}
 }
+
+FROZENREF__END_DECLS
 
 #endif /* FROZENREF_ATOMIC_H */

@@ -89,8 +89,8 @@ struct frozenref_cache_config {
 
 /* clang-format off */
 #define FROZENREF_CACHE_CONFIG_INIT                                                                \
-	{ (uint32_t)sizeof(struct frozenref_cache_config), 0, NULL, 0, 0, 0, 0, 0, 0, NULL, NULL,  \
-	  NULL, NULL, NULL }
+	{ sizeof(struct frozenref_cache_config), 0, NULL, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL,      \
+	  NULL, NULL }
 /* clang-format on */
 
 /*
@@ -197,7 +197,7 @@ struct frozenref_cache_stats {
 
 /* clang-format off */
 #define FROZENREF_CACHE_STATS_INIT                                                                 \
-	{ (uint32_t)sizeof(struct frozenref_cache_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+	{ sizeof(struct frozenref_cache_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 /* clang-format on */
 
 /* In C++ g++ takes a function of a struct's name for hiding its constructor, and warns. */

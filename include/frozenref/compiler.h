@@ -15,13 +15,25 @@
 #ifndef FROZENREF_COMPILER_H
 #define FROZENREF_COMPILER_H
 
+/*
+ * Between these all is C, also where it is compiled as C++: its casts and its NULL do not concern
+ * programs that want to be warned of such in what they wrote themselves.
+ */
+/* clang-format off */
 #ifdef __cplusplus
-# define FROZENREF__BEGIN_DECLS extern "C" {
-# define FROZENREF__END_DECLS	}
+# define FROZENREF__BEGIN_DECLS                                                                    \
+	_Pragma("GCC diagnostic push")                                                             \
+	_Pragma("GCC diagnostic ignored \"-Wold-style-cast\"")                                     \
+	_Pragma("GCC diagnostic ignored \"-Wzero-as-null-pointer-constant\"")                      \
+	extern "C" {
+# define FROZENREF__END_DECLS                                                                      \
+	}                                                                                          \
+	_Pragma("GCC diagnostic pop")
 #else
 # define FROZENREF__BEGIN_DECLS
 # define FROZENREF__END_DECLS
 #endif
+/* clang-format on */
 
 /* C++ would expect any function to throw, and write instructions for it at each call. */
 #if defined(_WIN32)

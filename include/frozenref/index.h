@@ -64,8 +64,7 @@ struct frozenref_index_config {
 
 /* clang-format off */
 #define FROZENREF_INDEX_CONFIG_INIT                                                                \
-	{ (uint32_t)sizeof(struct frozenref_index_config), NULL, 0, NULL, NULL, 0, 0, 0, 0, 0,     \
-	  NULL }
+	{ sizeof(struct frozenref_index_config), NULL, 0, NULL, NULL, 0, 0, 0, 0, 0, NULL }
 /* clang-format on */
 
 /*
@@ -147,7 +146,7 @@ struct frozenref_index_stats {
 
 /* clang-format off */
 #define FROZENREF_INDEX_STATS_INIT                                                                 \
-	{ (uint32_t)sizeof(struct frozenref_index_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+	{ sizeof(struct frozenref_index_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 /* clang-format on */
 
 /* In C++ g++ takes a function of a struct's name for hiding its constructor, and warns. */

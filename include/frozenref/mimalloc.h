@@ -75,7 +75,7 @@ struct frozenref_mi_space_config {
 
 /* clang-format off */
 #define FROZENREF_MI_SPACE_CONFIG_INIT                                                             \
-	{ (uint32_t)sizeof(struct frozenref_mi_space_config), 0, NULL, NULL, 0, 0 }
+	{ sizeof(struct frozenref_mi_space_config), 0, NULL, NULL, 0, 0 }
 /* clang-format on */
 
 /*
@@ -189,7 +189,7 @@ struct frozenref_mi_report {
 
 /* clang-format off */
 #define FROZENREF_MI_REPORT_INIT                                                                   \
-	{ (uint32_t)sizeof(struct frozenref_mi_report), 0, 0, 0, 0, 0, 0, 0, 0 }
+	{ sizeof(struct frozenref_mi_report), 0, 0, 0, 0, 0, 0, 0, 0 }
 /* clang-format on */
 
 typedef void frozenref_mi_visit_fn(void *object, size_t size, enum frozenref_mi_verdict verdict,

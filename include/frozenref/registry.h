@@ -80,7 +80,7 @@ struct frozenref_registry_config {
 
 /* clang-format off */
 #define FROZENREF_REGISTRY_CONFIG_INIT                                                             \
-	{ (uint32_t)sizeof(struct frozenref_registry_config), 0, 0, NULL, NULL, NULL, 0, 0 }
+	{ sizeof(struct frozenref_registry_config), 0, 0, NULL, NULL, NULL, 0, 0 }
 /* clang-format on */
 
 /*
@@ -304,7 +304,7 @@ struct frozenref_registry_stats {
 
 /* clang-format off */
 #define FROZENREF_REGISTRY_STATS_INIT                                                              \
-	{ (uint32_t)sizeof(struct frozenref_registry_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+	{ sizeof(struct frozenref_registry_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 /* clang-format on */
 
 /* In C++ g++ takes a function of a struct's name for hiding its constructor, and warns. */

@@ -56,6 +56,7 @@ done
 say "each header alone"
 cflags=$("$PKG_CONFIG" --cflags frozenref)
 includedir=$("$PKG_CONFIG" --variable=includedir frozenref)
+strict="-pedantic -Wall -Wextra -Wconversion -Wsign-conversion -Wshadow -Wundef -Wcast-qual -Werror"
 for path in "$includedir"/frozenref/*.h "$includedir"/frozenref/*.hpp; do
 	header=frozenref/${path##*/}
 	echo "#include <$header>" >header.c
@@ -63,12 +64,11 @@ for path in "$includedir"/frozenref/*.h "$includedir"/frozenref/*.hpp; do
 	for mode in "" -DFROZENREF_NO_INLINE; do
 		# shellcheck disable=SC2086 # several words
 		[ "${header%.hpp}" != "$header" ] ||
-			$CC -std=c99 -pedantic -Wall -Wextra -Wconversion -Wshadow -Werror $mode \
-				$cflags -c header.c -o header.o ||
+			$CC -std=c99 $strict -Wstrict-prototypes $mode $cflags -c header.c -o header.o ||
 			fail "$header $mode does not compile alone in C99"
 		# shellcheck disable=SC2086
-		[ -z "$CXX" ] || $CXX -x c++ -std=c++11 -pedantic -Wall -Wextra -Wconversion -Wshadow \
-			-Werror $mode $cflags -c header.c -o header.o ||
+		[ -z "$CXX" ] || $CXX -x c++ -std=c++11 $strict -Wold-style-cast \
+			-Wzero-as-null-pointer-constant $mode $cflags -c header.c -o header.o ||
 			fail "$header $mode does not compile alone in C++11"
 	done
 done
