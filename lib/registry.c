@@ -321,9 +321,11 @@ static int check_range(const struct frozenref_registry *reg, uint64_t pfn, uint6
 {
 	uint64_t end = UINT64_C(1) << reg->table.pfn_bits;
 
-	if (!npages || npages > FROZENREF_REGISTRY_NPAGES_MAX)
+	if (!npages)
 		return -EINVAL;
-	return pfn < end && npages <= end - pfn ? 0 : -ERANGE;
+	if (pfn >= end || npages > end - pfn)
+		return -ERANGE;
+	return npages <= FROZENREF_REGISTRY_NPAGES_MAX ? 0 : -EINVAL;
 }
 
 /*

@@ -66,8 +66,6 @@ int frozenref_registry_erase(struct frozenref_registry *reg, uint64_t pfn)
 
 	if (!reg)
 		return -EINVAL;
-	if (pfn >> reg->table.pfn_bits)
-		return -ERANGE;
 	do {
 		uint32_t flags;
 		struct frozenref_slot *head = frozenref__find_head(reg, pfn, &flags);

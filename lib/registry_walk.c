@@ -152,8 +152,10 @@ int frozenref_registry_alloc_frozen(struct frozenref_registry *reg, uint64_t fir
 {
 	if (!reg || !slot || first > last || !npages || npages > FROZENREF_REGISTRY_NPAGES_MAX)
 		return -EINVAL;
-	if (last > last_pfn(reg))
+	if (first > last_pfn(reg))
 		return -ERANGE;
+	if (last > last_pfn(reg))
+		last = last_pfn(reg);
 	/* Once more, slot by slot, before it is said that there is no room. */
 	for (int haste = 1; haste >= 0; haste--) {
 		uint64_t pfn = first;

@@ -126,8 +126,9 @@ frozenref_registry_insert_frozen(struct frozenref_registry *reg, uint64_t pfn, u
 				 void *object, struct frozenref_slot **slot);
 
 /*
- * The same on the lowest free run of npages pfns within first .. last. -ENOSPC: there is none;
- * -ERANGE: last is above pfn_bits; -EINVAL: first is above last, or as above.
+ * The same on the lowest free run of npages pfns within first .. last, as far as pfn_bits go.
+ * -ENOSPC: there is none; -ERANGE: first is above pfn_bits; -EINVAL: first is above last, or as
+ * above.
  */
 FROZENREF__API FROZENREF__MUST_CHECK int
 frozenref_registry_alloc_frozen(struct frozenref_registry *reg, uint64_t first, uint64_t last,
@@ -136,7 +137,7 @@ frozenref_registry_alloc_frozen(struct frozenref_registry *reg, uint64_t first, 
 /*
  * Takes an object out, through any of its pfns: lookups miss it from now on, the registry's own
  * reference is dropped, holders keep theirs. -ENOENT: nothing there, or erased already; -EBUSY: an
- * owner holds it frozen; -ERANGE, -EINVAL. Of an erase and a freeze that meet only one succeeds; a
+ * owner holds it frozen; -EINVAL: NULL. Of an erase and a freeze that meet only one succeeds; a
  * frozenref_slot_replace() is waited for.
  */
 FROZENREF__API int frozenref_registry_erase(struct frozenref_registry *reg, uint64_t pfn);

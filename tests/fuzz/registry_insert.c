@@ -11,10 +11,12 @@ static int insert_error(uint64_t pfn, uint64_t npages)
 {
 	const struct object *obstacle;
 
-	if (!npages || npages > FROZENREF_REGISTRY_NPAGES_MAX)
+	if (!npages)
 		return -EINVAL;
 	if (pfn > last_pfn() || npages - 1 > last_pfn() - pfn)
 		return -ERANGE;
+	if (npages > FROZENREF_REGISTRY_NPAGES_MAX)
+		return -EINVAL;
 	obstacle = model_first(pfn, pfn + (npages - 1));
 	if (obstacle)
 		return obstacle->condition == ERASED ? -EBUSY : -EEXIST;
@@ -132,8 +134,10 @@ static int alloc_error(uint64_t first, uint64_t last, uint64_t npages, void *add
 {
 	if (first > last || !npages || npages > FROZENREF_REGISTRY_NPAGES_MAX)
 		return -EINVAL;
-	if (last > last_pfn())
+	if (first > last_pfn())
 		return -ERANGE;
+	if (last > last_pfn())
+		last = last_pfn();
 	if (!find_free(first, last, npages, pfn))
 		return -ENOSPC;
 	return !address || address_fits(*pfn, address) ? 0 : -EINVAL;
@@ -178,9 +182,7 @@ void op_erase(void)
 	int wanted = 0;
 
 	fuzz_op("erase(%#jx)", (uintmax_t)pfn);
-	if (pfn > last_pfn())
-		wanted = -ERANGE;
-	else if (!object || object->condition == ERASED)
+	if (!object || object->condition == ERASED)
 		wanted = -ENOENT;
 	else if (object->condition == FROZEN)
 		wanted = -EBUSY;

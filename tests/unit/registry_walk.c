@@ -194,6 +194,7 @@ static void assert_allocates(struct frozenref_registry *reg, uint64_t first, uin
 
 Test(registry_walk, alloc_frozen_takes_the_lowest_free_run)
 {
+	const uint64_t end = UINT64_C(1) << 36;
 	struct frozenref_registry *reg = make_default_registry();
 	struct frozenref_slot *slot;
 
@@ -214,7 +215,11 @@ Test(registry_walk, alloc_frozen_takes_the_lowest_free_run)
 	cr_assert(frozenref_registry_alloc_frozen(reg, 0, 9, 0, objects, &slot) == -EINVAL);
 	cr_assert(frozenref_registry_alloc_frozen(reg, 0, 9, 1, objects, NULL) == -EINVAL);
 	cr_assert(frozenref_registry_alloc_frozen(NULL, 0, 9, 1, objects, &slot) == -EINVAL);
-	cr_assert(frozenref_registry_alloc_frozen(reg, 0, UINT64_C(1) << 36, 1, objects, &slot) ==
+	/* There is nothing beyond pfn_bits, wherever the search was told to end. */
+	assert_allocates(reg, end - 2, UINT64_MAX, 1, end - 2);
+	assert_allocates(reg, end - 2, end, 1, end - 1);
+	cr_assert(frozenref_registry_alloc_frozen(reg, end - 2, end, 1, objects, &slot) == -ENOSPC);
+	cr_assert(frozenref_registry_alloc_frozen(reg, end, UINT64_MAX, 1, objects, &slot) ==
 		  -ERANGE);
 	cr_assert(frozenref_registry_alloc_frozen(reg, 0, LEAF, FROZENREF_REGISTRY_NPAGES_MAX + 1,
 						  objects, &slot) == -EINVAL);
