@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "index_fixture.h"
+#include "process.h"
 
 #define HASH(key) (UINT64_C(7) * (key))
 
@@ -469,8 +470,8 @@ Test(index, many_indexes_over_one_cache)
 	make_items();
 	config = index_config();
 	config.stripes = 1;
-	/* 32 bits have no addresses for so many tables of the default size. */
-	if (sizeof(uintptr_t) < 8)
+	/* 32 bits have no addresses for so many tables of the default size, nor do limits leave them. */
+	if (!may_have_addresses((uint64_t)1 << 36))
 		config.max_buckets = 1 << 14;
 	for (uint64_t i = 0; i < MANY; i++) {
 		many[i] = make_index(&config);

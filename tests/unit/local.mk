@@ -160,7 +160,8 @@ tests_unit_index_SOURCES = \
 	tests/unit/index_fixture.h \
 	tests/unit/index_process.c \
 	tests/unit/index_resize.c \
-	tests/unit/misuse.h
+	tests/unit/misuse.h \
+	tests/unit/process.h
 tests_unit_index_CFLAGS = $(unit_cflags)
 tests_unit_index_LDADD = $(unit_libs)
 

@@ -8,9 +8,13 @@
 #define FROZENREF_TESTS_UNIT_PROCESS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#ifndef _WIN32
+# include <sys/resource.h>
+#endif
 
 /* Whoever runs the tests in an emulator of another machine or system says so. */
 static inline bool is_emulated(void)
@@ -46,6 +50,21 @@ static inline bool is_instrumented(void)
 	const char *preloaded = getenv("LD_PRELOAD");
 
 	return is_emulated() || (preloaded && strstr(preloaded, "vgpreload"));
+}
+
+/*
+ * Whether the process was given that many addresses, with what it has already: what takes more is
+ * not tested under a limit of them, and what the library answers there is tested by itself.
+ */
+static inline bool may_have_addresses(uint64_t bytes)
+{
+#ifndef _WIN32
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
+		return limit.rlim_cur >= bytes;
+#endif
+	return bytes <= UINTPTR_MAX;
 }
 
 /* A line of /proc/self/status that is in KiB; -1 where there is none. */

@@ -189,6 +189,12 @@ test_shrink()
 # Whether this allocator can be had: mimalloc is not everywhere.
 has_allocator()
 {
+	# shellcheck disable=SC3045 # not in POSIX, but in every sh that we know
+	addresses=$(ulimit -v)
+	if [ "$1" = mimalloc ] && [ "$addresses" != unlimited ] && [ "$addresses" -lt $((2 << 20)) ]; then
+		echo "skipped: --allocator=mimalloc (not enough addresses)"
+		return 1
+	fi
 	run --allocator="$1" --seconds=0.1 --read-size=64 "$work/data"
 	if [ "$1" = mimalloc ] && says '^pagecache: --allocator=mimalloc'; then
 		echo "skipped: --allocator=mimalloc ($(sed -n 's/^pagecache: --allocator=mimalloc[: ]*//p' \

@@ -41,8 +41,9 @@ integrations_mimalloc_tests_loading_CPPFLAGS = $(AM_CPPFLAGS) -DFROZENREF_NO_INL
 integrations_mimalloc_tests_loading_LDADD = -ldl
 
 integrations_mimalloc_tests_stress_SOURCES = integrations/mimalloc/tests/stress.c \
-	tests/stress/stress.c tests/stress/stress.h
-integrations_mimalloc_tests_stress_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tests/stress
+	tests/stress/stress.c tests/stress/stress.h tests/unit/process.h
+integrations_mimalloc_tests_stress_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tests/stress \
+	-I$(srcdir)/tests/unit
 integrations_mimalloc_tests_stress_CFLAGS = $(AM_CFLAGS)
 integrations_mimalloc_tests_stress_LDADD = $(mi_libs)
 mi_stress_programs = integrations/mimalloc/tests/stress

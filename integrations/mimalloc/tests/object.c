@@ -5,6 +5,7 @@
  * Run by `make check` twice, with the inline functions and with the library's symbols.
  */
 #include "fixture.h"
+#include "process.h"
 
 static const size_t sizes[] = { 0,     1,     15,    16,     64,   65,	       100,  128,
 				1000,  1024,  2048,  2049,   4095, 4096,       4097, 8192,
@@ -141,6 +142,8 @@ Test(mi_object, across_leaves)
 
 	if (is_mimalloc_3_0_or_3_1())
 		cr_skip_test("mimalloc 3.0 and 3.1 have no blocks of more than 32 MiB in arenas");
+	if (!may_have_addresses((uint64_t)16384 * MIB))
+		cr_skip_test("not enough addresses");
 	config.bytes = (size_t)4096 * MIB;
 	space = make_space(&config);
 	object = make_object(space, size, 2);
@@ -167,6 +170,8 @@ Test(mi_object, large_zones)
 	struct frozenref_mi_space *space;
 	uint64_t random = 3;
 
+	if (!may_have_addresses((uint64_t)32768 * MIB))
+		cr_skip_test("not enough addresses");
 	config.bytes = (size_t)8192 * MIB;
 	config.granule_shift = 4;
 	space = make_space(&config);

@@ -276,6 +276,7 @@ Test(mi_threads, allocation_in_destructors)
 
 static int go_on_in_child(void **objects)
 {
+	struct frozenref_mi_space_config config = FROZENREF_MI_SPACE_CONFIG_INIT;
 	struct frozenref_mi_space *other;
 
 	for (unsigned i = 0; i < COUNT; i++) {
@@ -290,7 +291,9 @@ static int go_on_in_child(void **objects)
 		return 3;
 	if (frozenref_mi_space_destroy(space) != 0)
 		return 4;
-	if (frozenref_mi_space_create(&other, NULL) != 0)
+	/* Larger than what was parked: it takes a range of its own. */
+	config.bytes = 128 * MIB;
+	if (frozenref_mi_space_create(&other, &config) != 0)
 		return 5;
 	return frozenref_mi_space_destroy(other) == 0 ? 0 : 6;
 }
