@@ -5,7 +5,8 @@
  * Run by `make check` for two seconds and by `make stress`. registry.c looks closely at the life of
  * an object; here what matters is that all calls meet all others: inserts of one pfn and of many,
  * by number and anywhere, with lookups by pfn, by batch, by handle and by walk, peeks, replaces,
- * migrations, evictions, erases of one and of whole ranges, and trims, which take the slots away.
+ * migrations, evictions, erases of one and of whole ranges, and trims, by hand and by itself, which
+ * take the slots away.
  *
  * Every page of a payload is derived from its object's number, which no other object ever has: a
  * mixture of two objects, a freed one, or one that is being written is told by its bytes alone, and
@@ -36,24 +37,31 @@ enum {
 	PEEKS,
 	ERASED,
 	TRIMS,
+	PURGES_BY_ITSELF,
 };
 
-static const char *const names[] = { "operations",    "objects",   "refused",		"released",
-				     "thrown out",    "migrated",  "replaced",		"hits",
-				     "through tails", "by handle", "dead handles",	"walked",
-				     "peeks",	      "erases",	   "trims that purged", NULL };
+static const char *const names[] = {
+	"operations",	    "objects",	"refused", "released",	    "thrown out",
+	"migrated",	    "replaced", "hits",	   "through tails", "by handle",
+	"dead handles",	    "walked",	"peeks",   "erases",	    "trims that purged",
+	"purges by itself", NULL
+};
 
 static const struct layout {
 	const char *name;
 	unsigned flags;
 	enum payload_place place;
+	size_t trim_above;
 } layouts[] = {
-	{ "everything", 0, PAYLOAD_ON_HEAP },
-	{ "everything padded", FROZENREF_REGISTRY_PADDED, PAYLOAD_ON_HEAP },
-	{ "everything peekable", FROZENREF_REGISTRY_PEEKABLE, PAYLOAD_IN_POOL },
+	{ "everything", 0, PAYLOAD_ON_HEAP, 0 },
+	{ "everything trimmed", 0, PAYLOAD_ON_HEAP, 1 },
+	{ "everything padded", FROZENREF_REGISTRY_PADDED, PAYLOAD_ON_HEAP, 0 },
+	{ "everything peekable", FROZENREF_REGISTRY_PEEKABLE, PAYLOAD_IN_POOL, 0 },
+	{ "everything peekable, trimmed", FROZENREF_REGISTRY_PEEKABLE, PAYLOAD_IN_POOL, 1 },
 	{ "everything peekable, padded", FROZENREF_REGISTRY_PEEKABLE | FROZENREF_REGISTRY_PADDED,
-	  PAYLOAD_IN_POOL },
-	{ "everything compact", FROZENREF_REGISTRY_COMPACT, PAYLOAD_IN_PLACE },
+	  PAYLOAD_IN_POOL, 0 },
+	{ "everything compact", FROZENREF_REGISTRY_COMPACT, PAYLOAD_IN_PLACE, 0 },
+	{ "everything compact, trimmed", FROZENREF_REGISTRY_COMPACT, PAYLOAD_IN_PLACE, 1 },
 };
 
 enum { LAYOUTS = sizeof(layouts) / sizeof(layouts[0]) };
@@ -63,6 +71,28 @@ static const struct layout *layout;
 
 /* Which thread runs: release() has no other way to its counts. */
 static __thread struct stress_thread *self;
+
+/* Whether the registry was told to, or gives memory back by itself. */
+static __thread bool trims_by_hand;
+
+static int purge(void *context, void *address, size_t size)
+{
+	if (!trims_by_hand) {
+		stress_check(layout->trim_above);
+		self->counts[PURGES_BY_ITSELF]++;
+	}
+	return frozenref_mmap_backend()->purge(context, address, size);
+}
+
+static size_t trim_by_hand(void)
+{
+	size_t purged;
+
+	trims_by_hand = true;
+	purged = frozenref_registry_trim(reg);
+	trims_by_hand = false;
+	return purged;
+}
 
 static uint64_t random_pfn(struct stress_thread *thread)
 {
@@ -446,7 +476,7 @@ static void trim(struct stress_thread *thread)
 	if (one_in(thread, 2))
 		thread->counts[ERASED] +=
 			frozenref_registry_erase_range(reg, payload_first_pfn(), last, NULL);
-	thread->counts[TRIMS] += frozenref_registry_trim(reg) != 0;
+	thread->counts[TRIMS] += trim_by_hand() != 0;
 }
 
 static void look(struct stress_thread *thread)
@@ -478,37 +508,67 @@ static void step(struct stress_thread *thread)
 
 /* ------------------------------------------------------------------------------------- the end */
 
+static void erase_all(void)
+{
+	uint64_t last = payload_first_pfn() + PAYLOAD_PFNS + PAYLOAD_PAGES_MAX;
+
+	/* What release() inserts is erased by the next round. */
+	while (frozenref_registry_erase_range(reg, payload_first_pfn(), last, NULL))
+		continue;
+}
+
+/*
+ * A purge that another thread was in the way of is left to the next object that ends, and a lookup
+ * that came late may have brought a page back: one more object in each of the two tables, and then
+ * nothing is left to be trimmed.
+ */
+static void check_that_all_was_given_back(struct stress_thread *sums)
+{
+	const uint64_t pfns[] = { payload_first_pfn(), payload_first_pfn() + PAYLOAD_PFNS - 1 };
+
+	for (unsigned i = 0; i < 2; i++) {
+		stress_check(publish(sums, pfns[i], 1));
+		sums->counts[INSERTED]++;
+	}
+	erase_all();
+	stress_check(trim_by_hand() == 0);
+}
+
 /* With all threads gone every object is the registry's alone, and ends when it is erased. */
 static void end(struct stress_thread *sums)
 {
-	uint64_t last = payload_first_pfn() + PAYLOAD_PFNS + PAYLOAD_PAGES_MAX;
 	struct frozenref_registry_stats stats = FROZENREF_REGISTRY_STATS_INIT;
 
 	self = sums;
 	sums->random = 1;
-	/* What release() inserts is erased by the next round. */
-	while (frozenref_registry_erase_range(reg, payload_first_pfn(), last, NULL))
-		continue;
+	erase_all();
+	if (layout->trim_above)
+		check_that_all_was_given_back(sums);
 	frozenref_registry_stats(reg, &stats);
 	stress_check(stats.objects == 0 && stats.slots == 0);
 	stress_check(payload_alive() == 0);
 	stress_check(sums->counts[INSERTED] == sums->counts[RELEASED] + sums->counts[THROWN_OUT]);
-	(void)frozenref_registry_trim(reg);
-	stress_check(frozenref_registry_trim(reg) == 0);
+	(void)trim_by_hand();
+	stress_check(trim_by_hand() == 0);
 	stress_check(frozenref_registry_destroy(reg) == 0);
 }
 
 static bool enough(const struct stress_thread *sums)
 {
 	return sums->counts[HITS] && sums->counts[RELEASED] && sums->counts[THROWN_OUT] &&
-	       (sums->counts[PEEKS] || !(layout->flags & FROZENREF_REGISTRY_PEEKABLE));
+	       (sums->counts[PEEKS] || !(layout->flags & FROZENREF_REGISTRY_PEEKABLE)) &&
+	       (sums->counts[PURGES_BY_ITSELF] || !layout->trim_above);
 }
 
 static void run(const struct stress_options *options)
 {
 	struct frozenref_registry_config config = FROZENREF_REGISTRY_CONFIG_INIT;
+	struct frozenref_backend backend = *frozenref_mmap_backend();
 	struct stress_thread sums;
 
+	backend.purge = purge;
+	config.backend = &backend;
+	config.trim_above = layout->trim_above;
 	payload_begin(layout->place);
 	config.page_shift = PAYLOAD_PAGE_SHIFT;
 	config.pfn_bits = 52;
