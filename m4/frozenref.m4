@@ -160,7 +160,17 @@ AC_DEFUN([FROZENREF_CHECK_MIMALLOC], [
 	MIMALLOC_REQUIRES=
 	MIMALLOC_PRIVATE_LIBS=
 	AS_IF([test "$with_mimalloc" != no], [
-		PKG_CHECK_MODULES([MIMALLOC], [mimalloc], [MIMALLOC_REQUIRES=mimalloc], [
+		frozenref_given=$MIMALLOC_CFLAGS$MIMALLOC_LIBS
+		PKG_CHECK_MODULES([MIMALLOC], [mimalloc], [
+			AS_IF([test -n "$frozenref_given"], [MIMALLOC_PRIVATE_LIBS=$MIMALLOC_LIBS], [
+				MIMALLOC_REQUIRES=mimalloc
+				# As it installs itself the header is in a folder that its .pc file leaves out.
+				frozenref_dir=`$PKG_CONFIG --variable=includedir mimalloc`
+				frozenref_dir=$frozenref_dir/mimalloc-`$PKG_CONFIG --modversion mimalloc`
+				AS_IF([test -f "$frozenref_dir/mimalloc.h"],
+					[MIMALLOC_CFLAGS="-I$frozenref_dir $MIMALLOC_CFLAGS"])
+			])
+		], [
 			MIMALLOC_LIBS=${MIMALLOC_LIBS:--lmimalloc}
 			MIMALLOC_PRIVATE_LIBS=$MIMALLOC_LIBS
 		])
@@ -174,11 +184,27 @@ AC_DEFUN([FROZENREF_CHECK_MIMALLOC], [
 				return mi_manage_os_memory_ex(0, 0, 0, 0, 0, -1, 1, &id) &&
 				       mi_heap_new_in_arena(id) == 0;
 			]])], [frozenref_cv_mimalloc=yes], [frozenref_cv_mimalloc=no])])
-		have_mimalloc=$frozenref_cv_mimalloc
+		# A header of version 2 with a library of version 3 would be linked, and come to grief.
+		AS_IF([test "$frozenref_cv_mimalloc" = yes], [
+			AC_CACHE_CHECK([whether mimalloc's header is of its library],
+				[frozenref_cv_mimalloc_matches],
+				[AC_RUN_IFELSE([AC_LANG_PROGRAM([[#include <mimalloc.h>]], [[
+					int header = MI_MALLOC_VERSION;
+					int library = mi_version();
+
+					while (header >= 10)
+						header /= 10;
+					while (library >= 10)
+						library /= 10;
+					return header == library;
+				]])], [frozenref_cv_mimalloc_matches=no],
+				[frozenref_cv_mimalloc_matches=yes], [frozenref_cv_mimalloc_matches=yes])])
+			have_mimalloc=$frozenref_cv_mimalloc_matches
+		])
 		AS_IF([test "$have_mimalloc" = yes], [
 			AC_CACHE_CHECK([whether mimalloc's heaps are for all threads], [frozenref_cv_theap],
 				[AC_LINK_IFELSE([AC_LANG_PROGRAM([[#include <mimalloc.h>]],
-					[[return mi_heap_theap((mi_heap_t *)0) == 0;]])],
+					[[mi_theap_t *theap = mi_heap_theap((mi_heap_t *)0); return theap == 0;]])],
 					[frozenref_cv_theap=yes], [frozenref_cv_theap=no])])
 			AS_IF([test "$frozenref_cv_theap" = yes],
 				[AC_DEFINE([HAVE_MI_HEAP_THEAP], [1],
@@ -188,7 +214,7 @@ AC_DEFUN([FROZENREF_CHECK_MIMALLOC], [
 				[[#include <mimalloc.h>]])
 		], [
 			AS_IF([test "$with_mimalloc" != auto],
-				[AC_MSG_ERROR([--with-mimalloc needs mimalloc 2.0.9 or later, found by pkg-config or by MIMALLOC_CFLAGS and MIMALLOC_LIBS: install it (Debian: libmimalloc-dev), or configure --without-mimalloc])])
+				[AC_MSG_ERROR([--with-mimalloc needs mimalloc 2.0.9 or later, and a header of the same version, found by pkg-config or by MIMALLOC_CFLAGS and MIMALLOC_LIBS: install it (Debian: libmimalloc-dev), or configure --without-mimalloc])])
 		])
 		CFLAGS=$frozenref_save_CFLAGS
 		LIBS=$frozenref_save_LIBS
