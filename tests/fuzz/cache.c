@@ -382,8 +382,8 @@ static void op_put(void)
 		forget(item);
 	fuzz_check(frozenref_cache_put(subject.cache, item->address) == last);
 	if (last && subject.config.release) {
-		/* The counter may be looked at; the rest is the cache's. */
-		item->exists = false;
+		/* The counter and the stable bytes may be looked at; the rest is the cache's. */
+		forget(item);
 		item->releasing = false;
 	} else if (!last) {
 		check_item(item);
