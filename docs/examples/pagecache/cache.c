@@ -61,6 +61,7 @@ int cache_create(struct cache **cachep, const struct cache_config *config)
 	if (!cache)
 		return -ENOMEM;
 	cache->ops = ops;
+	cache->npages = config->npages;
 	cache->folio_pages = config->folio_pages;
 	err = init(cache, config);
 	if (err) {
@@ -71,12 +72,17 @@ int cache_create(struct cache **cachep, const struct cache_config *config)
 	return 0;
 }
 
+static void drop_all(struct cache *cache, const struct file_set *set)
+{
+	for (uint32_t i = 0; i < set->nfiles; i++)
+		cache_drop_file(cache, &set->files[i]);
+}
+
 int cache_destroy(struct cache *cache, const struct file_set *set)
 {
 	int err;
 
-	for (uint32_t i = 0; i < set->nfiles; i++)
-		cache_drop_file(cache, &set->files[i]);
+	drop_all(cache, set);
 	err = cache->ops->exit(cache);
 	if (err)
 		return err;
@@ -99,6 +105,13 @@ void cache_drop_file(struct cache *cache, const struct file *file)
 	cache->ops->drop(cache, file->base, file_pages(file));
 }
 
+struct cache_shrunk cache_empty(struct cache *cache, const struct file_set *set)
+{
+	drop_all(cache, set);
+	frames_collect(&cache->frames);
+	return cache_shrink(cache);
+}
+
 struct cache_shrunk cache_shrink(struct cache *cache)
 {
 	return (struct cache_shrunk){
@@ -111,6 +124,7 @@ struct cache_shrunk cache_set_limit(struct cache *cache, uint64_t limit, struct 
 {
 	frames_set_limit(&cache->frames, limit);
 	reclaim_to_limit(cache, stats);
+	compact(cache, stats);
 	return cache_shrink(cache);
 }
 

@@ -35,6 +35,7 @@ struct cache_stats {
 	uint64_t waits;	    /* for a page that another thread read or took out */
 	uint64_t evictions; /* folios taken out */
 	uint64_t evicted_pages;	   /* that these had */
+	uint64_t moved;		   /* folios that got other memory, so that theirs could go back */
 	uint64_t in_use;	   /* folios that were not, because a lookup held them */
 	uint64_t peeks;		   /* short reads that tried to do without a reference */
 	uint64_t unpeeked;	   /* of these, those that then took one */
@@ -65,6 +66,7 @@ struct cache_hold {
 
 struct cache {
 	const struct cache_ops *ops; /* of mode.h */
+	uint64_t npages;	     /* pfns are below it */
 	uint64_t folio_pages;	     /* that a folio should have */
 	struct frames frames;
 	struct lru lru;
@@ -102,10 +104,16 @@ int cache_read(struct cache *cache, const struct file *file, uint64_t offset, vo
  */
 void cache_drop_file(struct cache *cache, const struct file *file);
 
+/* Takes all out that nobody holds, and gives its memory back, when no other thread is in here. */
+struct cache_shrunk cache_empty(struct cache *cache, const struct file_set *set);
+
 /* Gives the memory of free frames and empty tables back to the system. */
 struct cache_shrunk cache_shrink(struct cache *cache);
 
-/* Another limit: evicts what is beyond a lower one, and gives its memory back. */
+/*
+ * Another limit: evicts what is beyond a lower one, moves the rest together, and gives the memory
+ * that is free back.
+ */
 struct cache_shrunk cache_set_limit(struct cache *cache, uint64_t limit, struct cache_stats *stats);
 
 /* Holds the folio, or page, with that page of the file. 0 or a negative errno. */

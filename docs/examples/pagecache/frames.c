@@ -53,9 +53,25 @@ void frames_free(struct frames *frames, void *memory, uint64_t npages)
 	atomic_fetch_sub_explicit(&frames->used, npages, memory_order_relaxed);
 }
 
+void *frames_isolate(struct frames *frames, uint64_t npages)
+{
+	return frames->ops->alloc(frames->arena, npages);
+}
+
+void frames_putback(struct frames *frames, void *memory, uint64_t npages)
+{
+	frames->ops->free(frames->arena, memory, npages);
+}
+
 void frames_set_limit(struct frames *frames, uint64_t limit)
 {
 	atomic_store_explicit(&frames->limit, limit, memory_order_relaxed);
+}
+
+void frames_collect(struct frames *frames)
+{
+	if (frames->ops->collect)
+		frames->ops->collect(frames->arena);
 }
 
 uint64_t frames_give_back(struct frames *frames)

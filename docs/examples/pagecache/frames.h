@@ -34,6 +34,12 @@ struct frames_config {
 	bool peeked;
 };
 
+/* How the pieces of one size lie: in blocks whose memory goes back only all at once. */
+struct frames_blocks {
+	uint64_t bytes;	 /* of a block, a power of two, to which it is aligned */
+	uint64_t pieces; /* that a block has room for */
+};
+
 struct frames_ops {
 	const char *name;
 	uint64_t piece_max; /* pages */
@@ -50,6 +56,13 @@ struct frames_ops {
 	 * The bytes. NULL: it does so by itself, and does not say when.
 	 */
 	uint64_t (*give_back)(void *arena, uint64_t limit);
+	/* Of pieces of so many pages. NULL: each goes back by itself, or threads share no blocks. */
+	struct frames_blocks (*blocks)(void *arena, uint64_t npages);
+	/*
+	 * Takes over what threads that have exited kept for themselves, when no other thread
+	 * allocates or frees. NULL: nothing is kept.
+	 */
+	void (*collect)(void *arena);
 };
 
 /* One mapping, divided by a buddy allocator. */
@@ -83,8 +96,18 @@ static inline unsigned frames_order(uint64_t npages)
 void *frames_alloc(struct frames *frames, uint64_t npages);
 void frames_free(struct frames *frames, void *memory, uint64_t npages);
 
+/*
+ * A piece that is kept from being allocated, whatever the limit: for what is in another one to move
+ * to, or so that nobody else gets it. And a piece that is not charged for goes back.
+ */
+void *frames_isolate(struct frames *frames, uint64_t npages);
+void frames_putback(struct frames *frames, void *memory, uint64_t npages);
+
 /* What is allocated beyond a lower limit stays so until it is freed. */
 void frames_set_limit(struct frames *frames, uint64_t limit);
+
+/* When no other thread allocates or frees: what threads that have exited kept is free as well. */
+void frames_collect(struct frames *frames);
 
 /* Gives the memory of free frames back to the system. Returns the bytes. */
 uint64_t frames_give_back(struct frames *frames);

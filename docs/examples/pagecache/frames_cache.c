@@ -95,6 +95,18 @@ static uint64_t shelves_give_back(void *arena, uint64_t limit)
 	return given;
 }
 
+static struct frames_blocks shelves_blocks(void *arena, uint64_t npages)
+{
+	struct shelves *shelves = arena;
+	struct frozenref_cache_stats stats = FROZENREF_CACHE_STATS_INIT;
+
+	frozenref_cache_stats(shelves->caches[frames_order(npages)], &stats);
+	return (struct frames_blocks){
+		.bytes = stats.slab_size,
+		.pieces = stats.slab_size / (npages * PAGE_BYTES + LINE_BYTES),
+	};
+}
+
 const struct frames_ops frames_cache = {
 	.name = "cache",
 	/* With their counters they would be larger than FROZENREF_CACHE_OBJECT_MAX. */
@@ -104,4 +116,5 @@ const struct frames_ops frames_cache = {
 	.alloc = shelves_alloc,
 	.free = shelves_free,
 	.give_back = shelves_give_back,
+	.blocks = shelves_blocks,
 };

@@ -34,6 +34,7 @@ struct loaded {
 	__typeof__(frozenref_mi_space_destroy) *destroy;
 	__typeof__(frozenref_mi_malloc) *alloc;
 	__typeof__(frozenref_mi_free) *free;
+	__typeof__(frozenref_mi_trim) *trim;
 	struct frozenref_mi_space *space;
 };
 
@@ -64,7 +65,8 @@ static bool load(struct loaded *loaded)
 	return library && find(library, "frozenref_mi_space_create", &loaded->create) &&
 	       find(library, "frozenref_mi_space_destroy", &loaded->destroy) &&
 	       find(library, "frozenref_mi_malloc", &loaded->alloc) &&
-	       find(library, "frozenref_mi_free", &loaded->free);
+	       find(library, "frozenref_mi_free", &loaded->free) &&
+	       find(library, "frozenref_mi_trim", &loaded->trim);
 }
 
 static int make_space(struct loaded *loaded, const struct frames_config *config)
@@ -125,6 +127,18 @@ static void space_free(void *arena, void *memory, uint64_t npages)
 	loaded->free(loaded->space, memory);
 }
 
+/*
+ * A thread that exits leaves its pages behind, for any heap of the space to take over; and a thread
+ * has a heap once it has allocated.
+ */
+static void space_collect(void *arena)
+{
+	const struct loaded *loaded = arena;
+
+	space_free(arena, space_alloc(arena, 1), 1);
+	(void)loaded->trim(loaded->space);
+}
+
 #else
 
 static int space_create(void **arena, const struct frames_config *config)
@@ -138,6 +152,7 @@ static int space_create(void **arena, const struct frames_config *config)
 # define space_destroy NULL
 # define space_alloc   NULL
 # define space_free    NULL
+# define space_collect NULL
 
 #endif
 
@@ -148,4 +163,5 @@ const struct frames_ops frames_mimalloc = {
 	.destroy = space_destroy,
 	.alloc = space_alloc,
 	.free = space_free,
+	.collect = space_collect,
 };

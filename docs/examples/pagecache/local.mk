@@ -3,6 +3,7 @@
 pagecache_sources = \
 	docs/examples/pagecache/cache.c \
 	docs/examples/pagecache/cache.h \
+	docs/examples/pagecache/compact.c \
 	docs/examples/pagecache/files.c \
 	docs/examples/pagecache/files.h \
 	docs/examples/pagecache/frames.c \

@@ -233,9 +233,7 @@ static int measure_with(struct cache *cache, struct file_set *set, const struct 
 	crew_destroy(crew);
 	if (err)
 		return fail("cannot start a thread", err);
-	for (uint32_t i = 0; i < set->nfiles; i++)
-		cache_drop_file(cache, &set->files[i]);
-	report->given_back = cache_shrink(cache);
+	report->given_back = cache_empty(cache, set);
 	report->resident_emptied = resident_bytes();
 	report->interrupted = interrupt_requested();
 	report_print(report);

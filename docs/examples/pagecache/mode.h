@@ -64,6 +64,13 @@ struct cache_ops {
 
 	/* Takes out the folio that begins at the pfn, or one that covers it. */
 	enum evict_answer (*evict)(struct cache *cache, uint64_t pfn, struct folio *folio);
+	/* The folio that begins at the pfn, or did a moment ago; false: none does. */
+	bool (*locate)(struct cache *cache, uint64_t pfn, struct folio *folio);
+	/*
+	 * Copies that very folio to other memory, where it is from now on; its old memory is the
+	 * caller's. False, and nothing has changed: somebody holds it, or it is another one by now.
+	 */
+	bool (*move)(struct cache *cache, const struct folio *folio, void *to);
 	/* Takes out and frees all folios that begin in these pages and that nobody holds. */
 	void (*drop)(struct cache *cache, uint64_t pfn, uint64_t npages);
 	/* Gives memory of tables back; how much. NULL: they are as large as they are. */
@@ -92,6 +99,11 @@ void *reclaim_alloc(struct cache *cache, uint64_t npages, struct cache_stats *st
 
 /* Evicts until no more than the limit is in use. */
 void reclaim_to_limit(struct cache *cache, struct cache_stats *stats);
+
+/* -- compact.c -- */
+
+/* Moves folios together, where memory goes back only if what is around it is free as well. */
+void compact(struct cache *cache, struct cache_stats *stats);
 
 /* -- reading -- */
 

@@ -48,9 +48,8 @@ static uint32_t flags_of(struct cas_page *page)
 
 /* ---------------------------------------------------------------------------------- looking up */
 
-static HOT bool get(struct cache *base, uint64_t pfn, struct cache_hold *hold)
+static HOT bool take_reference(struct cas_page *page)
 {
-	struct cas_page *page = page_at(base, pfn);
 	uint32_t count = atomic_load_explicit(&page->count, memory_order_relaxed);
 
 	do {
@@ -60,6 +59,21 @@ static HOT bool get(struct cache *base, uint64_t pfn, struct cache_hold *hold)
 	} while (!atomic_compare_exchange_weak_explicit(&page->count, &count, count + 1,
 							memory_order_acquire,
 							memory_order_relaxed));
+	return true;
+}
+
+static HOT void drop_reference(struct cas_page *page)
+{
+	/* Release: the copy comes before the freeze that takes the memory away. */
+	atomic_fetch_sub_explicit(&page->count, 1, memory_order_release);
+}
+
+static HOT bool get(struct cache *base, uint64_t pfn, struct cache_hold *hold)
+{
+	struct cas_page *page = page_at(base, pfn);
+
+	if (UNLIKELY(!take_reference(page)))
+		return false;
 	if (!(flags_of(page) & REFERENCED))
 		atomic_fetch_or_explicit(&page->flags, REFERENCED, memory_order_relaxed);
 	*hold = (struct cache_hold){ .of = page, .bytes = page->u.bytes, .size = PAGE_BYTES };
@@ -68,11 +82,8 @@ static HOT bool get(struct cache *base, uint64_t pfn, struct cache_hold *hold)
 
 static HOT void put(struct cache *base, struct cache_hold *hold)
 {
-	struct cas_page *page = hold->of;
-
 	(void)base;
-	/* Release: the copy comes before the freeze that takes the memory away. */
-	atomic_fetch_sub_explicit(&page->count, 1, memory_order_release);
+	drop_reference(hold->of);
 }
 
 static int read_pages(struct cache *cache, const struct file *file, uint64_t offset, void *buffer,
@@ -151,8 +162,15 @@ static bool freeze_page(struct cas_page *page)
 						       memory_order_relaxed);
 }
 
-/* Freezes a folio that only the cache has, and takes it out; or nothing has changed. */
-static bool take_out(struct cache *base, uint64_t pfn, struct folio *folio)
+/* Lets lookups find so many pages again that were frozen, the first one last: as publish(). */
+static void thaw(struct cas_page *pages, uint64_t npages)
+{
+	while (npages--)
+		atomic_store_explicit(&pages[npages].count, 1, memory_order_release);
+}
+
+/* Freezes the folio that begins at the pfn, if only the cache has it; or nothing has changed. */
+static bool freeze_folio(struct cache *base, uint64_t pfn, struct folio *folio)
 {
 	struct cas_page *pages = page_at(base, pfn);
 	uint64_t frozen = 1;
@@ -165,14 +183,19 @@ static bool take_out(struct cache *base, uint64_t pfn, struct folio *folio)
 	folio->bytes = pages->u.bytes;
 	while (frozen < folio->npages && freeze_page(&pages[frozen]))
 		frozen++;
-	if (frozen == folio->npages) {
-		unclaim(pages, folio->npages);
+	if (frozen == folio->npages)
 		return true;
-	}
-	/* Release: as publish(). */
-	while (frozen--)
-		atomic_store_explicit(&pages[frozen].count, 1, memory_order_release);
+	thaw(pages, frozen);
 	return false;
+}
+
+/* Freezes a folio that only the cache has, and takes it out; or nothing has changed. */
+static bool take_out(struct cache *base, uint64_t pfn, struct folio *folio)
+{
+	if (!freeze_folio(base, pfn, folio))
+		return false;
+	unclaim(page_at(base, pfn), folio->npages);
+	return true;
 }
 
 /* Whether any page of the folio was looked up; from now on none was. */
@@ -199,6 +222,39 @@ static enum evict_answer evict(struct cache *base, uint64_t pfn, struct folio *f
 	if (test_and_clear_referenced(pages, flags >> PAGES_SHIFT))
 		return EVICT_REFERENCED;
 	return take_out(base, pfn, folio) ? EVICT_DONE : EVICT_HELD;
+}
+
+/* Under a reference, since only then the page is what it says. */
+static bool locate(struct cache *base, uint64_t pfn, struct folio *folio)
+{
+	struct cas_page *page = page_at(base, pfn);
+	bool begins;
+
+	if (!take_reference(page))
+		return false;
+	begins = flags_of(page) & HEAD;
+	folio->pfn = pfn;
+	folio->npages = flags_of(page) >> PAGES_SHIFT;
+	folio->bytes = page->u.bytes;
+	drop_reference(page);
+	return begins;
+}
+
+static bool move(struct cache *base, const struct folio *folio, void *to)
+{
+	struct cas_page *pages = page_at(base, folio->pfn);
+	struct folio frozen;
+	bool same;
+
+	if (!freeze_folio(base, folio->pfn, &frozen))
+		return false;
+	same = frozen.bytes == folio->bytes && frozen.npages == folio->npages;
+	if (same)
+		memcpy(to, folio->bytes, (size_t)folio->npages << PAGE_SHIFT);
+	for (uint64_t i = 0; same && i < folio->npages; i++)
+		pages[i].u.bytes = (unsigned char *)to + (i << PAGE_SHIFT);
+	thaw(pages, frozen.npages);
+	return same;
 }
 
 static void drop(struct cache *base, uint64_t pfn, uint64_t npages)
@@ -252,6 +308,8 @@ const struct cache_ops cache_cas_ops = {
 	.abandon = abandon,
 	.wait = wait_for_owner,
 	.evict = evict,
+	.locate = locate,
+	.move = move,
 	.drop = drop,
 	.usage = count_usage,
 };

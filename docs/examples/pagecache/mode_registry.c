@@ -293,6 +293,51 @@ static enum evict_answer evict(struct cache *base, uint64_t pfn, struct folio *f
 	return EVICT_DONE;
 }
 
+/* -------------------------------------------------------------------------------------- moving */
+
+static bool locate(struct cache *base, uint64_t pfn, struct folio *folio)
+{
+	struct registry_cache *cache = registry_cache(base);
+	struct frozenref_slot *slot = frozenref_registry_try_get(cache->reg, pfn);
+
+	if (!slot)
+		return false;
+	folio->pfn = frozenref_slot_pfn(cache->reg, slot);
+	folio->npages = frozenref_slot_npages(cache->reg, slot);
+	folio->bytes = frozenref_slot_object(slot);
+	frozenref_slot_put(cache->reg, slot);
+	return folio->pfn == pfn;
+}
+
+/*
+ * migrate_folio(): frozen as for an eviction, copied, and published again. Lookups that miss it
+ * meanwhile find it frozen, and sleep. As nobody writes folios, frozenref_slot_replace() would do as
+ * well, after the copy; but a peek may still be at what was in that memory before, and for it the
+ * copy has to come after a freeze.
+ */
+static bool move(struct cache *base, const struct folio *folio, void *to)
+{
+	struct registry_cache *cache = registry_cache(base);
+	struct frozenref_slot *slot = frozenref_registry_slot(cache->reg, folio->pfn);
+	bool same;
+
+	if (!slot || !frozenref_slot_freeze(cache->reg, slot, 1))
+		return false;
+	/* Ours from here on; but it may have become another one since we saw it. */
+	same = frozenref_slot_object(slot) == folio->bytes &&
+	       frozenref_slot_pfn(cache->reg, slot) == folio->pfn &&
+	       frozenref_slot_npages(cache->reg, slot) == folio->npages;
+	if (same) {
+		memcpy(to, folio->bytes, (size_t)folio->npages << PAGE_SHIFT);
+		frozenref_slot_set_object(cache->reg, slot, to);
+	}
+	frozenref_slot_unfreeze(cache->reg, slot, 1);
+	waiting_wake(&cache->waiting, folio->pfn, folio->npages);
+	return same;
+}
+
+/* ------------------------------------------------------------------------------------- dropping */
+
 /* truncate_inode_pages(). Folios in the hands of an owner stay. */
 static void drop(struct cache *base, uint64_t pfn, uint64_t npages)
 {
@@ -354,7 +399,7 @@ static int destroy(struct cache *base)
 #define REGISTRY_OPS                                                                             \
  .size = sizeof(struct registry_cache), .init = init, .exit = destroy, .get = get, .put = put,   \
  .claim = claim, .publish = publish, .abandon = abandon, .wait = wait_for_owner, .evict = evict, \
- .drop = drop, .trim = trim, .usage = count_usage
+ .locate = locate, .move = move, .drop = drop, .trim = trim, .usage = count_usage
 
 const struct cache_ops cache_try_get_ops = { .read = read_by_reference, REGISTRY_OPS };
 const struct cache_ops cache_peek_ops = { .read = read_by_peek, REGISTRY_OPS };

@@ -248,6 +248,39 @@ static enum evict_answer evict(struct cache *base, uint64_t pfn, struct folio *f
 	return answer;
 }
 
+static bool locate(struct cache *base, uint64_t pfn, struct folio *folio)
+{
+	struct rwlock_cache *cache = rwlock_cache(base);
+	const struct rwlock_link *link;
+	bool begins;
+
+	pthread_rwlock_rdlock(&cache->lock);
+	link = *find(cache, pfn);
+	begins = link && link == link->folio->links;
+	if (begins)
+		*folio = (struct folio){ pfn, link->folio->npages, link->folio->bytes, NULL };
+	pthread_rwlock_unlock(&cache->lock);
+	return begins;
+}
+
+static bool move(struct cache *base, const struct folio *folio, void *to)
+{
+	struct rwlock_cache *cache = rwlock_cache(base);
+	struct rwlock_link *link;
+	bool same;
+
+	pthread_rwlock_wrlock(&cache->lock);
+	link = *find(cache, folio->pfn);
+	same = link && link == link->folio->links && link->folio->bytes == folio->bytes &&
+	       link->folio->npages == folio->npages && nobody_holds(link->folio);
+	if (same) {
+		memcpy(to, folio->bytes, (size_t)folio->npages << PAGE_SHIFT);
+		link->folio->bytes = to;
+	}
+	pthread_rwlock_unlock(&cache->lock);
+	return same;
+}
+
 static void drop(struct cache *base, uint64_t pfn, uint64_t npages)
 {
 	struct rwlock_cache *cache = rwlock_cache(base);
@@ -323,6 +356,8 @@ const struct cache_ops cache_rwlock_ops = {
 	.abandon = abandon,
 	.wait = wait_for_owner,
 	.evict = evict,
+	.locate = locate,
+	.move = move,
 	.drop = drop,
 	.usage = count_usage,
 };

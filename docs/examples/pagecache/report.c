@@ -219,10 +219,11 @@ static void print_shrink(const struct shrink_report *shrink, const struct frames
 {
 	if (!shrink->done)
 		return;
-	printf("shrunk      from %.2f to %.2f MiB of pages in %.1f ms, %llu evictions; resident\n"
-	       "            memory from %.2f to %.2f MiB: ",
+	printf("shrunk      from %.2f to %.2f MiB of pages in %.1f ms, %llu evictions, %llu "
+	       "moves;\n"
+	       "            resident memory from %.2f to %.2f MiB: ",
 	       mib(shrink->limit_before), mib(shrink->limit_after), shrink->seconds * 1e3,
-	       ull(shrink->stats.evictions), mib(shrink->resident_before),
+	       ull(shrink->stats.evictions), ull(shrink->stats.moved), mib(shrink->resident_before),
 	       mib(shrink->resident_after));
 	print_given(&shrink->given, frames);
 	printf("\n");
@@ -311,9 +312,10 @@ static void print_json_shrink(const struct shrink_report *shrink)
 	if (!shrink->done)
 		return;
 	printf("  \"shrink_ms\": %.3f,\n  \"shrink_limit_before\": %llu,\n"
-	       "  \"shrink_limit_after\": %llu,\n  \"shrink_evictions\": %llu,\n",
+	       "  \"shrink_limit_after\": %llu,\n  \"shrink_evictions\": %llu,\n"
+	       "  \"shrink_moves\": %llu,\n",
 	       shrink->seconds * 1e3, ull(shrink->limit_before), ull(shrink->limit_after),
-	       ull(shrink->stats.evictions));
+	       ull(shrink->stats.evictions), ull(shrink->stats.moved));
 	printf("  \"shrink_resident_before\": %llu,\n  \"shrink_resident_after\": %llu,\n"
 	       "  \"shrink_given_back\": %llu,\n  \"shrink_given_back_tables\": %llu,\n",
 	       ull(shrink->resident_before), ull(shrink->resident_after), ull(shrink->given.frames),

@@ -186,6 +186,29 @@ test_shrink()
 	verdict $? "and the process has less of it"
 }
 
+# Moved folios together, so that most of what was freed could go back.
+has_compacted()
+{
+	has_shrunk && [ "$(number shrink_moves)" -gt 0 ] && [ "$(number shrink_given_back)" -gt 6000000 ]
+}
+
+# Slabs have room for several folios; of those that are left when 12 of 24 MiB go, each has some.
+test_compaction()
+{
+	make_file 30000000 "$work/large/larger"
+	limit=12582912
+	for mode in try_get peek cas rwlock; do
+		patiently has_compacted 1 --allocator=cache --mode=$mode --threads=2 --memory=24M \
+			--shrink --json "$work/large" && [ "$(number mismatches)" -eq 0 ]
+		verdict $? "$mode: what is left in a cache that shrinks is moved together"
+	done
+	rm "$work/large/larger"
+	limit=524288
+	patiently has_shrunk 1 --allocator=mmap --threads=2 --memory=1M --shrink --json "$work/data" &&
+		[ "$(number shrink_moves)" -eq 0 ]
+	verdict $? "and nothing is moved where pages go back one by one"
+}
+
 # Whether this allocator can be had: mimalloc is not everywhere.
 has_allocator()
 {
@@ -450,6 +473,7 @@ test_modes
 test_folios
 test_batches
 test_shrink
+test_compaction
 test_allocators
 test_odd_folders
 test_unreadable

@@ -301,6 +301,7 @@ static void add_cache_stats(struct cache_stats *sum, const struct cache_stats *s
 	sum->waits += stats->waits;
 	sum->evictions += stats->evictions;
 	sum->evicted_pages += stats->evicted_pages;
+	sum->moved += stats->moved;
 	sum->in_use += stats->in_use;
 	sum->peeks += stats->peeks;
 	sum->unpeeked += stats->unpeeked;
