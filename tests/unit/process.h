@@ -85,8 +85,9 @@ static inline long kib_of(const char *name)
 }
 
 /*
- * In bytes; 0 where the system does not tell. Not the VmRSS of kib_of(), which the kernel estimates:
- * on many processors it may be wrong by megabytes.
+ * In bytes; 0 where the system does not tell. Only memory that is no file's, as all of the library's
+ * is: pages of programs and their libraries come and go as the system likes. Not from the status file
+ * of kib_of(), where the kernel estimates: on many processors that may be wrong by megabytes.
  */
 static inline size_t resident_memory(void)
 {
@@ -97,7 +98,7 @@ static inline size_t resident_memory(void)
 	if (!file)
 		return 0;
 	while (fgets(line, sizeof(line), file)) {
-		if (sscanf(line, "Rss: %zu kB", &kilobytes) == 1)
+		if (sscanf(line, "Anonymous: %zu kB", &kilobytes) == 1)
 			break;
 	}
 	fclose(file);
