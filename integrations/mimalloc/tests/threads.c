@@ -133,6 +133,8 @@ Test(mi_threads, plain_malloc_stays_outside)
 	struct frozenref_mi_space_config config = default_config();
 	static void *objects[THREADS][COUNT];
 
+	if (mi_version() >= 214 && mi_version() <= 217)
+		cr_skip_test("mimalloc 2.1.4 to 2.1.7 give such pages to whoever frees a block");
 	config.bytes = 512 * MIB;
 	space = make_space(&config);
 	for (unsigned i = 0; i < THREADS; i++)
