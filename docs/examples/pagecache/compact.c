@@ -132,7 +132,7 @@ static void *take_place(struct compaction *compaction)
 	}
 }
 
-/* Empties the sparse blocks as far as it can. How many folios it had to leave. */
+/* Moves what is in the sparse blocks. How many folios it had to leave. */
 static uint64_t walk(struct compaction *compaction, struct cache_stats *stats)
 {
 	struct cache *cache = compaction->cache;
@@ -159,6 +159,24 @@ static uint64_t walk(struct compaction *compaction, struct cache_stats *stats)
 	return left;
 }
 
+/* As far as folios can be moved. */
+static void empty_sparse(struct compaction *compaction, struct cache_stats *stats)
+{
+	size_t piece_room = (size_t)compaction->layout.pieces * sizeof(*compaction->isolated);
+	unsigned walks = 0;
+
+	compaction->isolated = calloc(compaction->nsparse, piece_room);
+	if (!compaction->isolated)
+		return;
+	while (walks++ < WALKS_MAX && walk(compaction, stats))
+		;
+	while (compaction->nisolated) {
+		frames_putback(&compaction->cache->frames,
+			       compaction->isolated[--compaction->nisolated], compaction->npages);
+	}
+	free(compaction->isolated);
+}
+
 static void compact_size(struct cache *cache, uint64_t npages, struct cache_stats *stats)
 {
 	struct compaction compaction = {
@@ -168,18 +186,12 @@ static void compact_size(struct cache *cache, uint64_t npages, struct cache_stat
 	};
 	size_t max = (size_t)(frames_limit(&cache->frames) / npages);
 	struct block *blocks = malloc(max * sizeof(*blocks));
-	unsigned walks = 0;
 
 	if (!blocks)
 		return;
 	choose_sparse(&compaction, blocks, max);
-	compaction.isolated =
-		calloc(compaction.nsparse, (size_t)compaction.layout.pieces * sizeof(void *));
-	while (compaction.isolated && walks++ < WALKS_MAX && walk(&compaction, stats))
-		;
-	while (compaction.nisolated)
-		frames_putback(&cache->frames, compaction.isolated[--compaction.nisolated], npages);
-	free(compaction.isolated);
+	if (compaction.nsparse)
+		empty_sparse(&compaction, stats);
 	free(blocks);
 }
 
