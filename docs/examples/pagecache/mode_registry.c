@@ -311,9 +311,9 @@ static bool locate(struct cache *base, uint64_t pfn, struct folio *folio)
 
 /*
  * migrate_folio(): frozen as for an eviction, copied, and published again. Lookups that miss it
- * meanwhile find it frozen, and sleep. As nobody writes folios, frozenref_slot_replace() would do as
- * well, after the copy; but a peek may still be at what was in that memory before, and for it the
- * copy has to come after a freeze.
+ * meanwhile find it frozen, and sleep. As nobody writes folios, frozenref_slot_replace() would do
+ * as well, after the copy; but a peek may still be at what was in that memory before, and for it
+ * the copy has to come after a freeze.
  */
 static bool move(struct cache *base, const struct folio *folio, void *to)
 {
