@@ -72,7 +72,7 @@ static struct frozenref_cache_config cache_config(void)
 	return config;
 }
 
-/* ---------------------------------------------------------------------------------------- caches */
+/* --------------------------------------------------------------------------------------- caches */
 
 static void visit(void *object, enum frozenref_state state, void *arg)
 {
@@ -242,7 +242,7 @@ static void check_cache_configs(void)
 	CHECK_CACHE_REFUSED(stable_size, sizeof(struct thing));
 }
 
-/* --------------------------------------------------------------------------------------- indexes */
+/* -------------------------------------------------------------------------------------- indexes */
 
 /* Keys share hashes, as they may. */
 static uint64_t hash_of(uint32_t key)
