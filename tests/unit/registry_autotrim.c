@@ -71,6 +71,12 @@ static void erase(struct frozenref_registry *reg, uint64_t pfn)
 	cr_assert(frozenref_registry_erase(reg, pfn) == 0);
 }
 
+static void come_and_go(struct frozenref_registry *reg, uint64_t pfn, uint64_t npages)
+{
+	insert(reg, pfn, npages);
+	erase(reg, pfn);
+}
+
 /* ------------------------------------------------------------------------------ what is counted */
 
 Test(registry_autotrim, is_not_the_default)
@@ -78,8 +84,7 @@ Test(registry_autotrim, is_not_the_default)
 	struct frozenref_registry *reg = make_trimming(0, 0);
 
 	for (uint64_t leaf = 0; leaf < 4; leaf++) {
-		insert(reg, leaf * LEAF, LEAF);
-		erase(reg, leaf * LEAF);
+		come_and_go(reg, leaf * LEAF, LEAF);
 	}
 	cr_assert(purges == 0);
 	cr_assert(resident(reg) >= 4 * LEAF * sizeof(struct frozenref_slot));
@@ -152,10 +157,8 @@ Test(registry_autotrim, counts_what_is_idle_and_only_that)
 		erase(reg, LEAF + i % PIECE);
 	}
 	insert(reg, 5, 1);
-	insert(reg, 2 * LEAF, 1);
-	erase(reg, 2 * LEAF);
-	insert(reg, PIECE, 100 * PIECE);
-	erase(reg, PIECE);
+	come_and_go(reg, 2 * LEAF, 1);
+	come_and_go(reg, PIECE, 100 * PIECE);
 	cr_assert(purges == 0);
 	/* All three are idle now, and the first is large. */
 	erase(reg, 5);
@@ -168,20 +171,17 @@ Test(registry_autotrim, knows_what_was_trimmed_by_hand)
 	struct frozenref_registry *reg = make_trimming(3 * PIECE_BYTES, 0);
 
 	for (unsigned i = 0; i < 10; i++) {
-		insert(reg, 0, 3 * PIECE);
-		erase(reg, 0);
+		come_and_go(reg, 0, 3 * PIECE);
 		cr_assert(frozenref_registry_trim(reg) > 0);
 		cr_assert(purges == i + 1);
 	}
 	insert(reg, 0, 3 * PIECE);
-	insert(reg, LEAF, 1);
-	erase(reg, LEAF);
+	come_and_go(reg, LEAF, 1);
 	cr_assert(frozenref_registry_trim(reg) > 0);
 	cr_assert(purges == 11);
 	erase(reg, 0);
 	cr_assert(purges == 11);
-	insert(reg, LEAF, 1);
-	erase(reg, LEAF);
+	come_and_go(reg, LEAF, 1);
 	cr_assert(purges == 13);
 	assert_destroys(reg);
 }
@@ -194,8 +194,7 @@ Test(registry_autotrim, takes_any_limit)
 	for (unsigned i = 0; i < 4; i++) {
 		struct frozenref_registry *reg = make_trimming(limits[i], 0);
 
-		insert(reg, 0, 2 * LEAF);
-		erase(reg, 0);
+		come_and_go(reg, 0, 2 * LEAF);
 		cr_assert(purges == (i == 3 ? 2 : 0), "limit %zx, %u purges", limits[i], purges);
 		assert_destroys(reg);
 	}
@@ -240,8 +239,7 @@ Test(registry_autotrim, does_not_trim_at_each_end)
 	}
 	/* As much again as before has to lie idle first. */
 	for (uint64_t i = 1; i <= 16; i++) {
-		insert(reg, i * LEAF, 1);
-		erase(reg, i * LEAF);
+		come_and_go(reg, i * LEAF, 1);
 		cr_assert(purges == 1);
 	}
 	erase(reg, 0);
@@ -261,24 +259,19 @@ Test(registry_autotrim, does_not_insist_on_a_purge_that_fails)
 	erase(reg, 0);
 	cr_assert(purges == 1);
 	for (unsigned i = 0; i < 100; i++) {
-		insert(reg, LEAF, 1);
-		erase(reg, LEAF);
-		insert(reg, 2, 1);
-		erase(reg, 2);
+		come_and_go(reg, LEAF, 1);
+		come_and_go(reg, 2, 1);
 	}
 	cr_assert(purges == 1, "%u", purges);
-	insert(reg, 2 * LEAF, 2 * PIECE);
-	erase(reg, 2 * LEAF);
+	come_and_go(reg, 2 * LEAF, 2 * PIECE);
 	cr_assert(purges == 3, "%u", purges);
 	purge_error = 0;
-	insert(reg, 3 * LEAF, 3 * PIECE);
-	erase(reg, 3 * LEAF);
+	come_and_go(reg, 3 * LEAF, 3 * PIECE);
 	cr_assert(purges == 4, "%u", purges);
 	cr_assert(frozenref_registry_trim(reg) >= 6 * PIECE_BYTES);
 	cr_assert(purges == 7, "%u", purges);
 	/* Now it is counted again. */
-	insert(reg, 0, 3 * PIECE);
-	erase(reg, 0);
+	come_and_go(reg, 0, 3 * PIECE);
 	cr_assert(purges == 8, "%u", purges);
 	cr_assert(!frozenref_registry_try_get_handle(reg, handle));
 	assert_destroys(reg);
@@ -326,8 +319,7 @@ Test(registry_autotrim, is_done_by_whoever_ends_an_object)
 	struct frozenref_slot *slot;
 	uint32_t left;
 
-	insert(reg, 0, 1);
-	erase(reg, 0);
+	come_and_go(reg, 0, 1);
 	cr_assert(purges == 1);
 
 	insert(reg, 0, 1);
@@ -506,17 +498,10 @@ static int use_in_child(void *arg)
 	struct frozenref_registry *reg = arg;
 
 	for (uint64_t pfn = LEAF / 2; pfn < 4 * LEAF; pfn += LEAF / 16) {
-		struct frozenref_slot *slot;
+		int wrong = pfn % LEAF < LEAF / 2 ? 0 : live_once(reg, pfn, objects);
 
-		if (pfn % LEAF < LEAF / 2)
-			continue;
-		if (frozenref_registry_insert(reg, pfn, objects) != 0)
-			return 1;
-		slot = frozenref_registry_try_get(reg, pfn);
-		if (!slot || frozenref_slot_put(reg, slot))
-			return 2;
-		if (frozenref_registry_erase(reg, pfn) != 0)
-			return 3;
+		if (wrong)
+			return wrong;
 	}
 	/* Where none of them were. A thread that was counting may have left less than nothing. */
 	purges = 0;
@@ -553,11 +538,9 @@ Test(registry_autotrim, goes_on_in_forked_children, .timeout = 600)
 		pthread_join(threads[i], NULL);
 	/* All of it is idle now, and whatever is left goes with the next object that ends. */
 	purges = 0;
-	insert(reg, 0, 1);
-	erase(reg, 0);
+	come_and_go(reg, 0, 1);
 	cr_assert(purges >= 1 && purges <= 3, "%u", purges);
-	insert(reg, 0, 1);
-	erase(reg, 0);
+	come_and_go(reg, 0, 1);
 	cr_assert(purges >= 2 && purges <= 4, "%u", purges);
 	assert_destroys(reg);
 }
@@ -580,20 +563,16 @@ Test(registry_autotrim, copes_with_a_sum_that_is_too_large)
 {
 	struct frozenref_registry *reg = make_trimming(2 * PIECE_BYTES, 0);
 
-	insert(reg, 0, 2 * PIECE);
-	erase(reg, 0);
+	come_and_go(reg, 0, 2 * PIECE);
 	cr_assert(purges == 0);
 	tear(reg, 0, 0);
 	for (unsigned i = 0; i < 100; i++) {
-		insert(reg, LEAF, 1);
-		erase(reg, LEAF);
+		come_and_go(reg, LEAF, 1);
 	}
 	cr_assert(purges == 1, "%u", purges);
-	insert(reg, 2 * LEAF, 1);
-	erase(reg, 2 * LEAF);
+	come_and_go(reg, 2 * LEAF, 1);
 	cr_assert(purges == 1, "%u", purges);
-	insert(reg, 3 * LEAF, 1);
-	erase(reg, 3 * LEAF);
+	come_and_go(reg, 3 * LEAF, 1);
 	cr_assert(purges == 4, "%u", purges);
 	assert_destroys(reg);
 }
@@ -602,25 +581,20 @@ Test(registry_autotrim, copes_with_a_sum_that_is_too_small)
 {
 	struct frozenref_registry *reg = make_trimming(2 * PIECE_BYTES, 0);
 
-	insert(reg, 0, 2 * PIECE);
-	erase(reg, 0);
+	come_and_go(reg, 0, 2 * PIECE);
 	tear(reg, 0, 12 * PIECE_BYTES);
 	insert(reg, 0, 1);
 	/* 10 pieces less than none. */
 	for (uint64_t i = 0; i < 12; i++) {
-		insert(reg, (1 + i) * LEAF, 1);
-		erase(reg, (1 + i) * LEAF);
+		come_and_go(reg, (1 + i) * LEAF, 1);
 		cr_assert(purges == 0);
 	}
-	insert(reg, 13 * LEAF, 1);
-	erase(reg, 13 * LEAF);
+	come_and_go(reg, 13 * LEAF, 1);
 	cr_assert(purges == 13, "%u", purges);
 	/* That has mended it. */
-	insert(reg, LEAF, 2 * PIECE);
-	erase(reg, LEAF);
+	come_and_go(reg, LEAF, 2 * PIECE);
 	cr_assert(purges == 13);
-	insert(reg, 2 * LEAF, 1);
-	erase(reg, 2 * LEAF);
+	come_and_go(reg, 2 * LEAF, 1);
 	cr_assert(purges == 15, "%u", purges);
 	erase(reg, 0);
 	assert_destroys(reg);

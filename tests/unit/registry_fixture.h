@@ -79,6 +79,19 @@ static inline struct frozenref_registry *make_default_registry(void)
 	return make_registry(&config);
 }
 
+/* For forked children, which must not assert: an object comes and goes, or which call went wrong. */
+static inline int live_once(struct frozenref_registry *reg, uint64_t pfn, void *object)
+{
+	struct frozenref_slot *slot;
+
+	if (frozenref_registry_insert(reg, pfn, object) != 0)
+		return 1;
+	slot = frozenref_registry_try_get(reg, pfn);
+	if (!slot || frozenref_slot_put(reg, slot))
+		return 2;
+	return frozenref_registry_erase(reg, pfn) == 0 ? 0 : 3;
+}
+
 static inline void assert_destroys(struct frozenref_registry *reg)
 {
 	cr_assert(frozenref_registry_destroy(reg) == 0);
