@@ -368,6 +368,9 @@ Test(index_resize, growth_that_fails_loses_nothing)
 
 #define HUGE_PAGE (UINT64_C(1) << 21)
 
+/* Ends of such memory that are in the middle of a place, where no page can be huge. */
+static unsigned torn_places;
+
 /*
  * Places for huge pages in writable memory that asked for them; nothing but the backend does. -1
  * where there are none, or the system does not say.
@@ -375,6 +378,7 @@ Test(index_resize, growth_that_fails_loses_nothing)
 static int64_t huge_places(void)
 {
 	FILE *maps = fopen("/proc/self/smaps", "r");
+	unsigned long long first, end;
 	unsigned long long from = 0;
 	unsigned long long to = 0;
 	int64_t places = 0;
@@ -383,14 +387,23 @@ static int64_t huge_places(void)
 
 	if (!maps)
 		return -1;
+	torn_places = 0;
 	while (fgets(line, sizeof(line), maps)) {
-		if (sscanf(line, "%llx-%llx ", &from, &to) == 2 || strncmp(line, "VmFlags:", 8))
+		/* Not into from and to: names of other lines begin with such digits, too. */
+		if (sscanf(line, "%llx-%llx ", &first, &end) == 2) {
+			from = first;
+			to = end;
+		}
+		if (strncmp(line, "VmFlags:", 8) != 0)
 			continue;
 		told = true;
+		if (!strstr(line, " wr ") || !strstr(line, " hg "))
+			continue;
+		torn_places += from % HUGE_PAGE ? 1 : 0;
+		torn_places += to % HUGE_PAGE ? 1 : 0;
 		from = (from + HUGE_PAGE - 1) / HUGE_PAGE;
 		to /= HUGE_PAGE;
-		if (strstr(line, " wr ") && strstr(line, " hg ") && to > from)
-			places += (int64_t)(to - from);
+		places += to > from ? (int64_t)(to - from) : 0;
 	}
 	fclose(maps);
 	return told && !access("/sys/kernel/mm/transparent_hugepage", F_OK) ? places : -1;
@@ -402,6 +415,7 @@ Test(index_resize, commits_whole_huge_pages)
 	struct frozenref_cache_config config = cache_config();
 	struct frozenref_index_config config_of_index;
 	int64_t before = huge_places();
+	unsigned torn_before = torn_places;
 
 	/* An emulator asks the system for none, and says nothing of that. */
 	if (before < 0 || is_emulated() || sizeof(void *) == 4 ||
@@ -415,9 +429,12 @@ Test(index_resize, commits_whole_huge_pages)
 	items = make_index(&config_of_index);
 	/* The table has one, objects and slabs have one each. */
 	cr_assert(huge_places() >= before + 1);
+	cr_assert(torn_places == torn_before);
 	insert_keys(0, 1);
 	cr_assert(huge_places() >= before + 3);
+	cr_assert(torn_places == torn_before);
 	insert_keys(1, 100000);
+	cr_assert(huge_places() > before + 3 && torn_places == torn_before);
 	assert_there(0, 100000, 100000);
 	evict_keys(0, 100000);
 	cr_assert(frozenref_cache_trim(cache) > 0);
