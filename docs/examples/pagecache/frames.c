@@ -33,16 +33,19 @@ static bool charge(struct frames *frames, uint64_t npages)
 	return false;
 }
 
-void *frames_alloc(struct frames *frames, uint64_t npages)
+void *frames_alloc(struct frames *frames, uint64_t npages, bool *refused)
 {
 	void *memory;
 
+	*refused = false;
 	/* Look before writing: when the cache is full, and it mostly is, this says no. */
 	if (frames_used(frames) + npages > frames_limit(frames) || !charge(frames, npages))
 		return NULL;
 	memory = frames->ops->alloc(frames->arena, npages);
-	if (!memory)
+	if (!memory) {
 		atomic_fetch_sub_explicit(&frames->used, npages, memory_order_relaxed);
+		*refused = true;
+	}
 	return memory;
 }
 

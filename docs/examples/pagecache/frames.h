@@ -92,8 +92,8 @@ static inline unsigned frames_order(uint64_t npages)
 	return (unsigned)__builtin_ctzll(npages);
 }
 
-/* NULL: beyond the limit, or not in one piece. */
-void *frames_alloc(struct frames *frames, uint64_t npages);
+/* NULL: beyond the limit, or `refused`: not in one piece, or the allocator has no memory. */
+void *frames_alloc(struct frames *frames, uint64_t npages, bool *refused);
 void frames_free(struct frames *frames, void *memory, uint64_t npages);
 
 /*

@@ -20,7 +20,7 @@ uint64_t folio_size(const struct file *file, uint64_t index, uint64_t most)
 /*
  * Reads a folio with this page that the cache has not, and holds it. -EEXIST: the page, or another
  * one of the folio, is there by now or on its way; -ENOBUFS: so many pages are not to be had in one
- * piece. A smaller folio may do.
+ * piece, and a smaller folio may do; -ENOMEM: not even one.
  */
 static int load_folio(struct cache *cache, const struct file *file, uint64_t index, uint64_t npages,
 		      struct cache_hold *hold, struct cache_stats *stats)
@@ -34,7 +34,7 @@ static int load_folio(struct cache *cache, const struct file *file, uint64_t ind
 	int err;
 
 	if (!folio.bytes)
-		return -ENOBUFS;
+		return npages > 1 ? -ENOBUFS : -ENOMEM;
 	err = cache->ops->claim(cache, &folio);
 	if (err)
 		goto failed;

@@ -7,7 +7,13 @@
  */
 #include "mode.h"
 
+#include <time.h>
+
+#include "interrupt.h"
 #include "waiting.h"
+
+/* How long memory may be refused that the cache has not used up. */
+#define PATIENCE_SECONDS 10
 
 /* What the list has next leaves, or goes to its end. How many pages became free, 0 if none. */
 static uint64_t evict_next(struct cache *cache, struct cache_stats *stats)
@@ -45,13 +51,20 @@ static bool went_around(const struct cache *cache, uint64_t attempts)
 void *reclaim_alloc(struct cache *cache, uint64_t npages, struct cache_stats *stats)
 {
 	uint64_t attempts = 0, freed = 0;
+	time_t give_up = 0;
 	unsigned looks = 0;
 
 	for (;;) {
-		void *memory = frames_alloc(&cache->frames, npages);
+		bool refused;
+		void *memory = frames_alloc(&cache->frames, npages, &refused);
 
 		if (memory)
 			return memory;
+		/* Others may have it for a moment; after so long, it is not this cache that has. */
+		if (refused && !give_up)
+			give_up = time(NULL) + PATIENCE_SECONDS;
+		if (refused && (time(NULL) > give_up || interrupt_requested()))
+			return NULL;
 		/* There is enough, but here and there; or it is others who get it. */
 		if (npages > 1 && (freed >= 2 * npages || went_around(cache, attempts)))
 			return NULL;
