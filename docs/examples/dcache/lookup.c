@@ -148,6 +148,23 @@ static int ask_and_insert(struct dcache *dcache, const struct key *key, struct d
 	return err;
 }
 
+/* There is no memory for another dentry: some others must go. False: none could. */
+static bool make_room(struct dcache *dcache, struct dcache_stats *stats)
+{
+	uint64_t dentries = atomic_load_explicit(&dcache->n, memory_order_relaxed);
+	uint64_t before = stats->evictions;
+
+	if (pthread_mutex_trylock(&dcache->shrinking)) {
+		/* Somebody is about it. */
+		pthread_mutex_lock(&dcache->shrinking);
+		pthread_mutex_unlock(&dcache->shrinking);
+		return true;
+	}
+	pthread_mutex_unlock(&dcache->shrinking);
+	dcache_shrink(dcache, dentries > EVICT_AT_ONCE ? dentries - EVICT_AT_ONCE : 0, stats);
+	return stats->evictions != before;
+}
+
 /* Asks the file system, and remembers the answer, positive or negative. */
 static int find_out(struct dcache *dcache, const struct key *key, struct dentry **found,
 		    struct dcache_stats *stats)
@@ -162,6 +179,8 @@ static int find_out(struct dcache *dcache, const struct key *key, struct dentry 
 	pthread_mutex_unlock(lock_of(dcache, key->parent));
 	if (++stats->misses % EVICT_AT_ONCE == 0)
 		dcache_shrink(dcache, dcache->limit, stats);
+	if (err == -ENOMEM && make_room(dcache, stats))
+		err = WALK_AGAIN;
 	return err;
 }
 
