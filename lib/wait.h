@@ -2,9 +2,9 @@
 /*
  * How a thread waits for a few instructions, or one system call, of another.
  *
- * Used by the registry's sources, cache_slab.c and index_lookup.c, where the other one holds no lock
- * that could be waited on. The model checker defines FROZENREF__WAIT, since a loop that spins has
- * no end to explore.
+ * Used by the registry's sources, cache_slab.c and index_lookup.c, where the other one holds no
+ * lock that could be waited on. The model checker defines FROZENREF__WAIT, since a loop that spins
+ * has no end to explore.
  */
 #ifndef FROZENREF_LIB_WAIT_H
 #define FROZENREF_LIB_WAIT_H

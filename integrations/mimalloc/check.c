@@ -3,8 +3,8 @@
  * The registries against mimalloc's heaps: what is live, frozen, queued, leaked, stray.
  *
  * Called by programs at a quiet point. Relies on the registries to know every object, and on
- * mi_heap_visit_blocks() for what can be compared with them: the calling thread's heaps, or those of
- * the space where heaps are for all threads. What threads have left behind that are gone, and what
+ * mi_heap_visit_blocks() for what can be compared with them: the calling thread's heaps, or the
+ * space's where heaps are for all threads. What threads have left behind that are gone, and what
  * others own, is not shown otherwise; their objects are reported as the registries know them.
  *
  * Each area of a heap is gone through in step with the registry, both by rising addresses: a head

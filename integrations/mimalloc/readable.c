@@ -2,9 +2,10 @@
 /*
  * Whether this mimalloc leaves freed memory readable, as peeks need it.
  *
- * Called by space.c. mimalloc does not say how it was built, but it can be seen. Built for debugging
- * or hardening it makes the memory that it gives back inaccessible, and it encodes the links of free
- * blocks then, too; or it pads blocks to notice writes beyond them, or puts guard pages there.
+ * Called by space.c. mimalloc does not say how it was built, but it can be seen. Built for
+ * debugging or hardening it makes the memory that it gives back inaccessible, and it encodes the
+ * links of free blocks then, too; or it pads blocks to notice writes beyond them, or puts guard
+ * pages there.
  */
 #include <config.h>
 

@@ -22,8 +22,8 @@
 #define MIB ((size_t)1 << 20)
 
 /*
- * Not all versions of mimalloc can do what others can: see frozenref-mimalloc(7). 2.0.9 calls itself
- * 209, 2.4.1 is 20401, 3.1.5 is 315, 3.2.8 is 3208, and 3.4.3 is 30403.
+ * Not all versions of mimalloc can do what others can: see frozenref-mimalloc(7). 2.0.9 calls
+ * itself 209, 2.4.1 is 20401, 3.1.5 is 315, 3.2.8 is 3208, and 3.4.3 is 30403.
  */
 static inline bool is_mimalloc_3(void)
 {
